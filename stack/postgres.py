@@ -217,7 +217,8 @@ class PostgresServer:
             settings |= {"primary_conninfo": conninfo, "primary_slot_name": self.slot}
         path = self.data_dir / "lockstep.conf"
         path.touch(mode=0o600)
-        path.write_text("".join(f"{name} = '{value.replace("'", "''")}'\n" for name, value in settings.items()))
+        lines = [f"{name} = {quoted(value)}\n" for name, value in settings.items()]
+        path.write_text("".join(lines))
         self.account.give(path)
 
     def _wait_until_streaming(self, primary: "PostgresServer") -> None:
@@ -226,7 +227,9 @@ class PostgresServer:
         with primary.connect() as connection:
             while not connection.execute(query, [self.slot]).fetchone():
                 if time.monotonic() > deadline:
-                    raise ServerFailed(f"the replica in {self.wanted_dir} does not stream:\n{last_lines(self.log_path)}")
+                    raise ServerFailed(
+                        f"the replica in {self.wanted_dir} does not stream:\n{last_lines(self.log_path)}"
+                    )
                 time.sleep(0.1)
 
     def _pg_ctl(self, *arguments: str, **options) -> subprocess.CompletedProcess:
@@ -261,6 +264,12 @@ class PostgresServer:
         """Return our environment without what would steer PostgreSQL's own programs."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
         return kept | {"LC_ALL": "C"}
+
+
+def quoted(value: str) -> str:
+    """Write a value as postgresql.conf wants it."""
+    doubled = value.replace("\\", "\\\\").replace("'", "''")
+    return f"'{doubled}'"
 
 
 def last_lines(path: Path, lines: int = 15) -> str:
