@@ -1,8 +1,8 @@
 """Decides which account a server runs under, because PostgreSQL refuses to run as root.
 
-As root the commands run in a user namespace in which root's files belong to "nobody": no new user, no chown, and a clone
-below a 0700 folder stays reachable. Where such namespaces are forbidden (some containers), programs and data are copied
-to a folder outside the clone that really belongs to "nobody".
+As root the commands run in a user namespace in which root's files belong to "nobody": no new user, no chown, and a
+clone below a 0700 folder stays reachable. Where such namespaces are forbidden (some containers), programs and data lie
+in a folder outside the clone that really belongs to "nobody".
 """
 
 import hashlib

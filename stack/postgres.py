@@ -8,7 +8,9 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -33,7 +35,7 @@ SETTINGS = {
     "max_slot_wal_keep_size": "1GB",
     "track_io_timing": "on",
 }
-# Data of tests may be lost with the machine's power. synchronous_commit stays on: the replica is sent only what was flushed.
+# Data of tests may be lost with the machine's power. synchronous_commit stays on: a replica is sent only what is flushed.
 FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 
 
@@ -167,8 +169,8 @@ class PostgresServer:
             application_name=application_name,
         )
 
-    def _fill_data_dir(self, fill) -> None:
-        """Fill a folder beside the data folder and rename it, so that a run that was cut off leaves nothing half made."""
+    def _fill_data_dir(self, fill: Callable[[Path], None]) -> None:
+        """Fill a folder beside the data folder and rename it, so that a run cut off leaves nothing half made."""
         self.account.make_parent(self.data_dir)
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.data_dir.with_name(f"{self.data_dir.name}.unfinished")
@@ -232,7 +234,7 @@ class PostgresServer:
                     )
                 time.sleep(0.1)
 
-    def _pg_ctl(self, *arguments: str, **options) -> subprocess.CompletedProcess:
+    def _pg_ctl(self, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[Any]":
         return subprocess.run(
             self._command("pg_ctl", "-D", str(self.data_dir), *arguments),
             stdin=subprocess.DEVNULL,

@@ -50,7 +50,7 @@ def read_pid_file(path: Path) -> PidMark | None:
         return None
 
 
-def stop_process(pid_path: Path, *, grace_s: float, popen: subprocess.Popen | None = None) -> None:
+def stop_process(pid_path: Path, *, grace_s: float, popen: subprocess.Popen[bytes] | None = None) -> None:
     """Ask the process group to stop, kill what stays after grace_s, and remove the pid file; may be repeated."""
     mark = read_pid_file(pid_path)
     if mark is not None and is_alive(mark):
@@ -71,7 +71,7 @@ def _signal_group(mark: PidMark, number: int) -> None:
         pass
 
 
-def _wait_until_gone(mark: PidMark, seconds: float, popen: subprocess.Popen | None) -> bool:
+def _wait_until_gone(mark: PidMark, seconds: float, popen: subprocess.Popen[bytes] | None) -> bool:
     deadline = time.monotonic() + seconds
     while is_alive(mark):
         if time.monotonic() > deadline:
@@ -101,7 +101,7 @@ class Child:
         self.pid_path = pid_path
         self.environment = environment
         self.grace_s = grace_s
-        self.popen: subprocess.Popen | None = None
+        self.popen: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the process; one of the same name left by a run that crashed is stopped first."""

@@ -1,4 +1,4 @@
-"""Makes the databases and roles that a control database and a target have in real life: least privilege, no superuser."""
+"""Makes the databases and roles that a control database and a target have in real life, none of them a superuser."""
 
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier, Literal
