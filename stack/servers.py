@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stack.backing_servers import BackingServers, Ports
+from stack.backing_servers import DATA_FOLDERS, BackingServers, Ports
 from stack.ports import free_port
 from stack.postgres import PostgresServer
 from stack.processes import is_alive, read_pid_file, stop_process, write_pid_file
@@ -45,7 +45,7 @@ def sweep_leftovers() -> None:
         if owner is None or is_alive(owner) or folder.stat().st_uid != os.geteuid():
             continue
         stop_process(folder / "redis" / "redis.pid", grace_s=5)
-        for name in ("replica", "target", "control"):
+        for name in DATA_FOLDERS:
             PostgresServer(folder / name, 0, "").destroy()
         shutil.rmtree(folder, ignore_errors=True)
 

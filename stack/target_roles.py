@@ -3,7 +3,8 @@
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier, Literal
 
-from stack.postgres import PostgresServer, has_statement_statistics
+from stack.postgres import PostgresServer
+from stack.postgres_programs import has_statement_statistics
 
 CONTROL_DATABASE = "lockstep"
 CONTROL_ROLE = "lockstep"
