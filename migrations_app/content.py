@@ -1,0 +1,173 @@
+"""A plan's canonical content: what people sign. Parsed strictly, hashed as canonical JSON.
+
+Shape: {version, target, operations: [{kind, parameters}], limits, guards, rules}. Durations are seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from workers.engine import operations  # noqa: F401  (registers the catalogue)
+from workers.engine.errors import ParametersRefused
+from workers.engine.operation import Operation, operation_from
+
+VERSION = 1
+
+LIMITS: dict[str, tuple[float, float, float]] = {
+    # name: (default, least, most)
+    "rate_rows_per_s": (20_000, 1, 1_000_000),
+    "rate_rows_per_s_most": (50_000, 1, 1_000_000),  # up to here on-call may raise the rate without a new approval
+    "batch_rows": (1_000, 10, 10_000),
+    "batch_rows_most": (5_000, 10, 100_000),
+    "lag_slow_s": (1.0, 0.1, 3600),  # a replica this far behind slows the backfill
+    "lag_hold_s": (2.0, 0.1, 3600),  # and this far behind holds it
+}
+RULES: dict[str, tuple[float, float, float]] = {
+    "accepted_lossy_rows": (0, 0, 10**12),  # rows whose old value the mapping does not restore, signed with the plan
+    "soak_s": (24 * 3600, 0, 90 * 86_400),  # cutover to contract
+    "unused_s": (3600, 0, 90 * 86_400),  # a side is dropped only when no application used it for this long
+    "hold_s": (72 * 3600, 0, 365 * 86_400),  # contract to purge
+    "verified_within_s": (24 * 3600, 60, 30 * 86_400),  # cutover wants a verification no older than this
+}
+GUARDS_DEFAULT: dict[str, Any] = {
+    "probe": "",  # one SELECT, run 5 times a second on the primary; empty for none
+    "slo": 0.999,
+    "latency_ms": 250,
+    "windows": [
+        {"long_s": 3600, "short_s": 300, "burn": 14.4, "action": "pause"},
+        {"long_s": 300, "short_s": 30, "burn": 172.8, "action": "abort"},
+    ],
+    "cap": 0.1,  # share of the 30-day budget that this plan may spend
+    "undo_cutover": False,  # whether a guard may put the old side in the lead again
+}
+ACTIONS = ("slow", "pause", "abort")
+
+
+def canonical(content: Mapping[str, Any]) -> str:
+    """Return the JSON text that is hashed: sorted keys, no blanks, no NaN."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def operations_of(content: Mapping[str, Any]) -> tuple[Operation, ...]:
+    return tuple(operation_from(raw["kind"], raw["parameters"]) for raw in content["operations"])
+
+
+def parse_content(raw: Mapping[str, Any], *, target_uid: str) -> dict[str, Any]:
+    """Return complete canonical content; raise ParametersRefused naming the field that is wrong and how to mend it."""
+    unknown = sorted(set(raw) - {"version", "target", "operations", "limits", "guards", "rules", "chain"})
+    if unknown:
+        raise ParametersRefused(f'There is no field "{unknown[0]}" in a plan.', remedy="Remove it.", field=unknown[0])
+    listed = raw.get("operations")
+    if not isinstance(listed, list) or len(listed) != 1:
+        raise ParametersRefused(
+            "A plan takes exactly one operation for now.",
+            remedy="Make one plan for each operation.",
+            field="operations",
+        )
+    parsed = []
+    for index, item in enumerate(listed):
+        if not isinstance(item, dict) or not isinstance(item.get("parameters"), dict):
+            raise ParametersRefused("An operation is an object with kind and parameters.", field=f"operations.{index}")
+        operation = operation_from(str(item.get("kind", "")), item["parameters"])
+        parsed.append({"kind": operation.kind, "parameters": operation.parameters()})
+    limits = _numbers(raw.get("limits") or {}, LIMITS, "limits")
+    for low, high in (
+        ("lag_slow_s", "lag_hold_s"),
+        ("batch_rows", "batch_rows_most"),
+        ("rate_rows_per_s", "rate_rows_per_s_most"),
+    ):
+        if limits[low] > limits[high]:
+            raise ParametersRefused(
+                f"{low} is {limits[low]:g} but {high} is {limits[high]:g}.",
+                remedy=f"Let {low} be at most {high}.",
+                field=f"limits.{low}",
+            )
+    chain = raw.get("chain", False)
+    if not isinstance(chain, bool):
+        raise ParametersRefused("chain is true or false.", field="chain")
+    return {
+        "version": VERSION,
+        "target": target_uid,
+        "operations": parsed,
+        "limits": limits,
+        "rules": _numbers(raw.get("rules") or {}, RULES, "rules"),
+        "guards": _guards(raw.get("guards") or {}),
+        "chain": chain,  # expand to verify follow each other without a click
+    }
+
+
+def _numbers(raw: Any, table: Mapping[str, tuple[float, float, float]], field: str) -> dict[str, float]:
+    if not isinstance(raw, dict):
+        raise ParametersRefused(f"{field} is an object of numbers.", field=field)
+    for name in raw:
+        if name not in table:
+            raise ParametersRefused(
+                f'There is no "{name}" in {field}.', remedy=f"Known: {', '.join(table)}.", field=f"{field}.{name}"
+            )
+    values: dict[str, float] = {}
+    for name, (default, least, most) in table.items():
+        value = raw.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise ParametersRefused(
+                f"{name} must be a number from {least:g} to {most:g}.",
+                remedy=f"Leave it out for {default:g}.",
+                field=f"{field}.{name}",
+            )
+        values[name] = int(value) if float(value).is_integer() else float(value)
+    return values
+
+
+def _guards(raw: Any) -> dict[str, Any]:
+    if not isinstance(raw, dict) or set(raw) - set(GUARDS_DEFAULT):
+        known = ", ".join(GUARDS_DEFAULT)
+        raise ParametersRefused("guards holds something unknown.", remedy=f"Known: {known}.", field="guards")
+    guards = GUARDS_DEFAULT | raw
+    if not isinstance(guards["probe"], str) or len(guards["probe"]) > 2000:
+        raise ParametersRefused("probe is one SELECT of at most 2,000 characters.", field="guards.probe")
+    if guards["probe"]:
+        _one_select(guards["probe"])
+    for name, least, most in (("slo", 0.5, 0.99999), ("latency_ms", 1, 60_000), ("cap", 0, 1)):
+        value = guards[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise ParametersRefused(f"{name} must be a number from {least} to {most}.", field=f"guards.{name}")
+    if not isinstance(guards["undo_cutover"], bool):
+        raise ParametersRefused("undo_cutover is true or false.", field="guards.undo_cutover")
+    if not isinstance(guards["windows"], list) or len(guards["windows"]) > 8:
+        raise ParametersRefused("windows is a list of at most 8 windows.", field="guards.windows")
+    for index, window in enumerate(guards["windows"]):
+        field = f"guards.windows.{index}"
+        if not isinstance(window, dict) or set(window) != {"long_s", "short_s", "burn", "action"}:
+            raise ParametersRefused("A window has long_s, short_s, burn and action.", field=field)
+        numbers = [window[name] for name in ("long_s", "short_s", "burn")]
+        if any(isinstance(n, bool) or not isinstance(n, int | float) or n <= 0 for n in numbers):
+            raise ParametersRefused("long_s, short_s and burn are numbers above 0.", field=field)
+        if window["short_s"] >= window["long_s"] or window["long_s"] > 30 * 86_400:
+            raise ParametersRefused("short_s is less than long_s, which is at most 30 days.", field=field)
+        if window["action"] not in ACTIONS:
+            raise ParametersRefused(f"action is one of {', '.join(ACTIONS)}.", field=f"{field}.action")
+    return guards
+
+
+def _one_select(query: str) -> None:
+    import sqlglot
+    from sqlglot import expressions as nodes
+    from sqlglot.errors import SqlglotError
+
+    try:
+        statements = [statement for statement in sqlglot.parse(query, read="postgres") if statement is not None]
+    except (SqlglotError, RecursionError):
+        statements = []
+    writes = (nodes.Insert, nodes.Update, nodes.Delete, nodes.Merge, nodes.DDL, nodes.Command, nodes.Into, nodes.Lock)
+    if len(statements) != 1 or not isinstance(statements[0], nodes.Select) or statements[0].find(*writes):
+        raise ParametersRefused(
+            "The probe is not one plain SELECT.",
+            remedy="Give one SELECT without INTO, locks or a second statement.",
+            field="guards.probe",
+        )

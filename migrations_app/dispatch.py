@@ -1,0 +1,62 @@
+"""The only door to Celery and to the nudges: hints that may be lost, doubled or late without harm.
+
+Both are sent after commit. A broker that is down is no error here: the supervisor re-enqueues what waits, and the
+page asks for what it missed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from functools import cache
+
+import redis
+from celery import signature
+from django.conf import settings
+from django.db import transaction
+
+logger = logging.getLogger("lockstep.dispatch")
+
+STOP_CHANNEL = "lockstep_stop"
+"""PostgreSQL NOTIFY channel of the control database on which the supervisor hears of an abort at once."""
+
+
+def enqueue_run(run_id: int, lane: int = 0) -> None:
+    """Ask for a slice of this lane once the transaction is committed."""
+    transaction.on_commit(lambda: _send(run_id, lane))
+
+
+def _send(run_id: int, lane: int) -> None:
+    try:
+        signature("workers.advance_run", args=[run_id, lane], immutable=True).apply_async(
+            retry=False, expires=60, ignore_result=True
+        )
+    except (OSError, redis.RedisError, *_kombu_errors()) as error:
+        logger.warning("hint lost", extra={"action": "hint_lost", "run": run_id, "error": type(error).__name__})
+
+
+def _kombu_errors() -> tuple[type[Exception], ...]:
+    from kombu.exceptions import OperationalError
+
+    return (OperationalError,)
+
+
+@cache
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
+
+
+def plan_group(plan_id: int) -> str:
+    """Return the channel layer's group name of a plan's page."""
+    return f"plan.{plan_id}"
+
+
+def publish_nudge(plan_id: int, last_seq: int | None = None) -> None:
+    """Tell open pages of a plan that there is news; `last_seq` None for samples only.
+
+    A plain PUBLISH on a channel of our own: the layer's group_send opens a Redis connection per call from sync code.
+    """
+    try:
+        _redis().publish(f"lockstep:nudge:{plan_id}", json.dumps({"plan": plan_id, "last_seq": last_seq}))
+    except redis.RedisError as error:
+        logger.warning("nudge lost", extra={"action": "nudge_lost", "plan": plan_id, "error": type(error).__name__})

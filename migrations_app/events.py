@@ -1,0 +1,40 @@
+"""The only door for news: one event row with the next number of its stream, and a nudge once it is committed."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import transaction
+
+from migrations_app.dispatch import publish_nudge
+from migrations_app.models import Event, EventStream, Plan, Target, User
+
+logger = logging.getLogger("lockstep.events")
+
+
+def record(
+    about: Plan | Target, kind: str, payload: dict[str, Any] | None = None, *, actor: User | None = None, by: str = ""
+) -> Event:
+    """Append an event to the stream of a plan or target; must run inside the transaction of the act it tells of.
+
+    `by` names who acted where no person did (`worker`, `supervisor`, `guard probe`). The stream's row is locked
+    until commit, so numbers have no gaps and come in commit order. Payloads hold no row values and no secrets.
+    """
+    stream_kind = "plan" if isinstance(about, Plan) else "target"
+    EventStream.objects.get_or_create(kind=stream_kind, object_id=about.pk)
+    stream = EventStream.objects.select_for_update().get(kind=stream_kind, object_id=about.pk)
+    stream.last_seq += 1
+    stream.save(update_fields=["last_seq"])
+    event = Event.objects.create(
+        stream=stream,
+        seq=stream.last_seq,
+        kind=kind,
+        payload=payload or {},
+        actor=actor,
+        actor_name=actor.display_name if actor else (by or "lockstep"),
+    )
+    if isinstance(about, Plan):
+        transaction.on_commit(lambda: publish_nudge(about.pk, event.seq))
+    logger.info(kind, extra={"action": kind, stream_kind: about.pk, "seq": event.seq})
+    return event

@@ -1,0 +1,1 @@
+"""Reads: each knows what it may cost, none writes."""

@@ -1,0 +1,100 @@
+"""Gathers the facts that policy decides on, for one phase of a plan."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from migrations_app.content import operations_of
+from migrations_app.lifecycle import ACTIVE_RUNS
+from migrations_app.models import Event, Plan, SupervisorLease, TableClaim, TargetSample
+from migrations_app.policy import GROUP_BY_PHASE, Blocker, PhaseFacts, blockers
+from migrations_app.services.approvals import approvals_standing
+from workers.engine.vocabulary import Direction, Phase
+
+
+def phase_facts(plan: Plan, phase: Phase, direction: Direction) -> PhaseFacts:
+    """Read what decides whether this phase may start or go back now; a handful of queries."""
+    now = timezone.now()
+    phases = {Phase(row.name): row for row in plan.phases.all()}
+    run = plan.runs.filter(status__in=ACTIVE_RUNS).select_related("phase").first()
+    rules = plan.content["rules"]
+    objections = (plan.preflight or {}).get("objections", [])
+    return PhaseFacts(
+        phase=phase,
+        direction=direction,
+        plan_status=plan.status,
+        digest=plan.digest,
+        statuses={name: row.status for name, row in phases.items()},
+        active_run=f"Run {run.pk} ({run.phase.name}) is {run.status}" if run else "",
+        approvals=len(approvals_standing(plan, GROUP_BY_PHASE[phase])),
+        confirmed_gates=set(plan.confirmations.filter(voided_at=None).values_list("gate", flat=True)),
+        block_objections=[item["title"] for item in objections if item["severity"] == "block"],
+        preflight_fresh=bool(plan.preflight and plan.preflight["digest"] == plan.digest),
+        claimed_by=claimed_by_another(plan),
+        supervisor_alive=supervisor_is_alive(plan, now),
+        replicas_unseen=[],
+        now=now,
+        cutover_at=_done_at(phases, Phase.CUTOVER),
+        contract_at=_done_at(phases, Phase.CONTRACT),
+        unused_side_since=side_unused_since(plan, phase, direction),
+        soak_s=rules["soak_s"],
+        unused_s=rules["unused_s"],
+        hold_s=rules["hold_s"],
+        verified_at=_done_at(phases, Phase.VERIFY),
+        verified_within_s=rules["verified_within_s"],
+    )
+
+
+def phase_blockers(plan: Plan, phase: Phase, direction: Direction) -> tuple[Blocker, ...]:
+    """Return everything that stands in the way of this phase now."""
+    return blockers(phase_facts(plan, phase, direction))
+
+
+def claimed_by_another(plan: Plan) -> int | None:
+    """Return the plan that works on one of this plan's tables already, or None."""
+    for operation in operations_of(plan.content):
+        claim = (
+            TableClaim.objects.filter(
+                target__host=plan.target.host,
+                target__port=plan.target.port,
+                target__database=plan.target.database,
+                schema=operation.table.schema,
+                table=operation.table.name,
+            )
+            .exclude(plan=plan)
+            .first()
+        )
+        if claim:
+            return claim.plan_id
+    return None
+
+
+def supervisor_is_alive(plan: Plan, now: datetime) -> bool:
+    """Return whether a supervisor has watched this plan's target within the lease."""
+    lease = SupervisorLease.objects.filter(target=plan.target).first()
+    return bool(lease and lease.beat_at and now - lease.beat_at < timedelta(seconds=settings.LOCKSTEP_LEASE_S))
+
+
+def side_unused_since(plan: Plan, phase: Phase, direction: Direction) -> datetime | None:
+    """Return since when the side to be dropped has been unused, as the supervisor last noted; None where not known."""
+    side = "new" if (phase, direction) == (Phase.EXPAND, Direction.BACK) else "old"
+    sample = TargetSample.objects.filter(target=plan.target).order_by("-n").first()
+    if sample is None:
+        return None
+    for reading in sample.readings:
+        if reading.get("signal") == f"{side}_side_use" and reading.get("source") == f"plan {plan.pk}":
+            observed = reading.get("observed")
+            return None if observed is None else sample.at - timedelta(seconds=observed)
+    return None
+
+
+def last_event(plan: Plan, kind: str) -> Event | None:
+    return Event.objects.filter(stream__kind="plan", stream__object_id=plan.pk, kind=kind).order_by("-seq").first()
+
+
+def _done_at(phases: dict[Phase, object], phase: Phase) -> datetime | None:
+    row = phases.get(phase)
+    return row.since if row is not None and row.status == "done" else None  # type: ignore[attr-defined]
