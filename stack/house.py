@@ -1,11 +1,13 @@
 """The whole of Lockstep as running processes: servers, web, workers and supervisor.
 
-make demo, make run, make demo-check and the browser tests all bring up this one Stack, each in a state folder of its own.
+make demo, make run, make demo-check and the browser tests all bring up this one Stack, each in a state folder of its
+own.
 """
 
 import fcntl
 import http.client
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -14,13 +16,13 @@ from types import TracebackType
 from typing import TextIO
 
 from stack.backing_servers import DATA_FOLDERS, BackingServers, Ports
+from stack.logs import last_lines
 from stack.one_shot import OnLine, ProgramFailed, ignore, run_to_end
 from stack.ports import kept_ports
 from stack.postgres import PostgresServer
-from stack.postgres_programs import last_lines
 from stack.processes import Child, stop_process
 from stack.progress import Step, silent
-from stack.secrets_file import kept_secrets
+from stack.secrets_file import kept_secrets, write_private
 
 CLONE = Path(__file__).resolve().parent.parent
 DEFAULT_PORTS: dict[str, int | None] = {
@@ -62,7 +64,7 @@ class Stack:
         self.any_ports = any_ports  # True: leave the default ports to a person's demo
         self.step = step
         self.children: dict[str, Child] = {}
-        self.extra_environment: dict[str, str] = {}
+        self.is_started = False
 
     def __enter__(self) -> "Stack":
         self.start()
@@ -81,6 +83,7 @@ class Stack:
         """Start servers, web, workers and supervisor; where one fails everything is stopped again."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self._lock = take_lock(self.state_dir)
+        self.is_started = True
         try:
             self._start()
         except BaseException:
@@ -88,16 +91,27 @@ class Stack:
             raise
 
     def stop(self) -> None:
-        """Stop all processes in reverse order, then the servers; data stay."""
+        """Stop all processes in reverse order, then the servers; data stay. May be repeated."""
+        if not self.is_started:
+            return
         for child in reversed(self.children.values()):
             child.stop()
         if hasattr(self, "servers"):
             self.servers.stop()
+        self.children.clear()
         self._lock.close()
+        self.is_started = False
 
     def environment(self) -> dict[str, str]:
         """Return the variables under which every part of this stack runs."""
-        return os.environ | self.servers.environment() | {"LOCKSTEP_URL": self.url} | self.extra_environment
+        return os.environ | self.servers.environment() | {"LOCKSTEP_URL": self.url}
+
+    def environment_file(self) -> Path:
+        """Write the variables into a file that a shell can read, for manage.py by hand, and return its path."""
+        path = self.state_dir / "environment"
+        own = sorted((self.servers.environment() | {"LOCKSTEP_URL": self.url}).items())
+        write_private(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in own))
+        return path
 
     def run(self, name: str, *arguments: str, on_line: OnLine = ignore, extra: dict[str, str] | None = None) -> str:
         """Run a Python program to its end and return what it printed; its complaints go to logs/NAME.log."""

@@ -1,4 +1,4 @@
-"""Tells a person in a terminal what is being done, how far it is and how long it took; plain lines where there is none."""
+"""Tells a person in a terminal what is being done, how far it is and how long it took; plain lines elsewhere."""
 
 import sys
 import time
@@ -20,22 +20,18 @@ def spoken(title: str) -> Iterator[None]:
     """Print the step's title, and how long it took once it is done."""
     started = time.monotonic()
     interactive = sys.stdout.isatty()
+    start_of_line = "\r" if interactive else ""
     if interactive:
         print(f"  {title:<{TITLE_COLUMNS}} ...", end="", flush=True)
     try:
         yield
     except BaseException:
-        print(
-            f"\r  {title:<{TITLE_COLUMNS}} failed" if interactive else f"  {title:<{TITLE_COLUMNS}} failed", flush=True
-        )
+        print(f"{start_of_line}  {title:<{TITLE_COLUMNS}} failed", flush=True)
         raise
     took = f"{time.monotonic() - started:.1f} s"
-    # The blanks wipe what a bar left on the line.
-    print(
-        f"\r  {title:<{TITLE_COLUMNS}} {took:<{BAR_COLUMNS + 30}}"
-        if interactive
-        else f"  {title:<{TITLE_COLUMNS}} {took}"
-    )
+    if interactive:
+        took = took.ljust(BAR_COLUMNS + 30)  # the blanks wipe what a bar left on the line
+    print(f"{start_of_line}  {title:<{TITLE_COLUMNS}} {took}", flush=True)
 
 
 def draw_bar(title: str, done: int, total: int, unit: str = "rows") -> None:

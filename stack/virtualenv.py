@@ -52,7 +52,8 @@ def make_virtualenv() -> int:
     """Make .venv with this Python, with python3-venv from Debian where it is missing and we are root."""
     if not has_ensurepip() and not install_venv_package():
         return refuse(
-            "Python's venv module is incomplete here. Install it (Debian, Ubuntu: apt-get install python3-venv) and try again."
+            "Python's venv module is incomplete here. Install it and try again"
+            " (Debian, Ubuntu: apt-get install python3-venv)."
         )
     print("Making the virtualenv .venv ...", flush=True)
     return subprocess.run([sys.executable, "-m", "venv", "--clear", str(FOLDER)], check=False).returncode
