@@ -37,10 +37,8 @@ def announce(stack: DemoStack) -> None:
     print(f"\n  Open  {stack.url}\n")
     for person in stack.seeded.get("people", []):
         print("  " + "  ".join(str(value) for value in person.values()))
-    print(
-        f"\n  Logs: {stack.logs}\n  Ctrl-C stops everything; make demo takes up where it was; make demo-reset forgets it."
-    )
-    sys.stdout.flush()
+    print(f"\n  Logs: {stack.logs}")
+    print("  Ctrl-C stops everything; make demo takes up where it was; make demo-reset forgets it.", flush=True)
 
 
 if __name__ == "__main__":
