@@ -11,6 +11,7 @@ import shlex
 import shutil
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -94,12 +95,13 @@ class Stack:
         """Stop all processes in reverse order, then the servers; data stay. May be repeated."""
         if not self.is_started:
             return
-        for child in reversed(self.children.values()):
-            child.stop()
-        if hasattr(self, "servers"):
-            self.servers.stop()
+        with ExitStack() as last_first:  # goes on where one of them fails
+            last_first.callback(self._lock.close)
+            if hasattr(self, "servers"):
+                last_first.callback(self.servers.stop)
+            for child in self.children.values():
+                last_first.callback(child.stop)
         self.children.clear()
-        self._lock.close()
         self.is_started = False
 
     def environment(self) -> dict[str, str]:
@@ -184,8 +186,8 @@ class Stack:
     def _start_workers(self) -> None:
         for queue, concurrency in (("control", 1), ("lanes", 2)):
             worker = ("-m", "celery", "-A", "controlplane", "worker", "-Q", queue, "-n", f"{queue}@%h")
-            # A slice lasts some 20 s; a worker told to stop finishes its batch, not its slice.
-            self.keep_running(f"worker-{queue}", *worker, "-c", str(concurrency), "--loglevel", "INFO", grace_s=30)
+            # A slice may last longer than the grace; killing it is safe, every batch is one transaction in the target.
+            self.keep_running(f"worker-{queue}", *worker, "-c", str(concurrency), "--loglevel", "INFO", grace_s=8)
         self.keep_running("supervisor", "manage.py", "supervise")
 
     def _web_answers(self) -> bool:

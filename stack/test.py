@@ -1,4 +1,4 @@
-"""make test: lint, types, layers and every test, on servers of its own; goes on after failures, counts what is skipped."""
+"""make test: lint, types, layers and every test on servers of its own; counts what is skipped."""
 
 import argparse
 import os
