@@ -44,6 +44,9 @@ SPECIAL_SYNTAX = ("CAST", "POSITION", "SUBSTRING", "TRIM")
 
 
 class MappingDialect(Postgres):
+    class Tokenizer(Postgres.Tokenizer):
+        COMMANDS: ClassVar[Any] = frozenset()
+
     class Parser(PostgresParser):
         FUNCTIONS: ClassVar[Any] = {}
         NO_PAREN_FUNCTIONS: ClassVar[Any] = {}
@@ -55,6 +58,8 @@ FORBIDDEN_TOKENS: dict[TokenType, str] = {
     TokenType.SEMICOLON: "One expression is expected, not several statements.",
     TokenType.SELECT: "A sub-select is not allowed: a mapping sees one row.",
     TokenType.STAR: "`*` is not allowed.",
+    TokenType.MOD: "`%` is not allowed.",
+    TokenType.COLON: "A parameter is not allowed.",
     TokenType.PARAMETER: "A parameter is not allowed.",
     TokenType.PLACEHOLDER: "A parameter is not allowed.",
     TokenType.OVER: "A window function is not allowed: a mapping sees one row.",
