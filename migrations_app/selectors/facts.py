@@ -11,7 +11,7 @@ from migrations_app.content import operations_of
 from migrations_app.lifecycle import ACTIVE_RUNS
 from migrations_app.models import Event, Plan, SupervisorLease, TableClaim, TargetSample
 from migrations_app.policy import GROUP_BY_PHASE, Blocker, PhaseFacts, blockers
-from migrations_app.services.approvals import approvals_standing
+from migrations_app.selectors.votes import approvals_standing
 from workers.engine.vocabulary import Direction, Phase
 
 

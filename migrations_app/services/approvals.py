@@ -6,10 +6,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from migrations_app import events
-from migrations_app.authorize import Denied, authorize
+from migrations_app.authorize import authorize
 from migrations_app.lifecycle import PlanStatus, move
 from migrations_app.models import Approval, Confirmation, Plan, User
 from migrations_app.policy import APPROVALS_BY_GROUP, GATE_BY_KEY
+from migrations_app.selectors.votes import editors_of
 from migrations_app.services.errors import DigestMoved, ServiceRefused
 from migrations_app.services.plans import locked
 
@@ -80,23 +81,6 @@ def changes_request(plan: Plan, *, digest: str, actor: User, comment: str) -> Ap
     return approval
 
 
-def approvals_standing(plan: Plan, group: str) -> list[Approval]:
-    """Return the approvals of the present digest that count now.
-
-    Not those of authors or editors, of people who lost the role, nor from before changes were asked for.
-    """
-    approvals = plan.approvals.filter(group=group, digest=plan.digest, decision="approved", voided_at=None)
-    standing = []
-    for approval in approvals.select_related("user"):
-        try:
-            authorize(approval.user, "plan_approve", plan)
-        except Denied:
-            continue
-        if approval.person not in editors_of(plan):
-            standing.append(approval)
-    return standing
-
-
 @transaction.atomic
 def gate_confirm(plan: Plan, gate: str, *, actor: User, reason: str = "", override: bool = False) -> Confirmation:
     """Record that a gate's condition holds, or that it is overridden, which takes a reason and another role."""
@@ -131,11 +115,6 @@ def gate_confirm(plan: Plan, gate: str, *, actor: User, reason: str = "", overri
 def confirmations_void(plan: Plan, gates: list[str]) -> None:
     """Void what was said of these gates, since the phase they opened was rolled back. Inside the caller's transaction."""
     plan.confirmations.filter(gate__in=gates, voided_at=None).update(voided_at=timezone.now())
-
-
-def editors_of(plan: Plan) -> set[object]:
-    """Return the persons who wrote any revision of this plan."""
-    return {plan.author.person, *plan.revisions.values_list("editor__person", flat=True)}
 
 
 def _refuse_own(plan: Plan, actor: User) -> None:
