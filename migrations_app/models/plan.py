@@ -12,7 +12,7 @@ def _one_of(*values: str) -> list[tuple[str, str]]:
 
 
 class Plan(models.Model):
-    """An ordered list of operations on one target. `content` is canonical; `digest` is its SHA-256, which approvals sign."""
+    """An ordered list of operations on one target. Approvals sign `digest`, the SHA-256 of `content`."""
 
     target = models.ForeignKey("Target", on_delete=models.PROTECT, related_name="plans")
     title = models.CharField(max_length=120)

@@ -63,7 +63,7 @@ class Replica(models.Model):
 
 
 class SupervisorLease(models.Model):
-    """Which supervisor watches this target; another takes over when `until` has passed by the control database's clock."""
+    """Which supervisor watches this target; another takes over when `until` has passed (control database's clock)."""
 
     target = models.OneToOneField(Target, on_delete=models.CASCADE, related_name="supervisor_lease")
     owner = models.CharField(max_length=128, blank=True, default="")

@@ -113,7 +113,7 @@ def gate_confirm(plan: Plan, gate: str, *, actor: User, reason: str = "", overri
 
 
 def confirmations_void(plan: Plan, gates: list[str]) -> None:
-    """Void what was said of these gates, since the phase they opened was rolled back. Inside the caller's transaction."""
+    """Void what was said of these gates, since the phase they opened was rolled back. In the caller's transaction."""
     plan.confirmations.filter(gate__in=gates, voided_at=None).update(voided_at=timezone.now())
 
 

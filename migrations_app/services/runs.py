@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
