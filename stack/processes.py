@@ -57,18 +57,18 @@ def stop_process(pid_path: Path, *, grace_s: float, popen: subprocess.Popen[byte
     mark = read_pid_file(pid_path)
     if mark is not None and is_alive(mark):
         # Only the leader: a Celery worker's children would die of it in mid-task, their parent lets them finish.
-        _signal(os.kill, mark, signal.SIGTERM)
+        _signal(os.kill, mark.pid, signal.SIGTERM)
         if not _wait_until_gone(mark, grace_s, popen):
-            _signal(os.killpg, mark, signal.SIGKILL)
+            _signal(os.killpg, mark.pid, signal.SIGKILL)
             _wait_until_gone(mark, KILL_GRACE_S, popen)
         # Workers that outlive their parent would keep taking work.
-        _signal(os.killpg, mark, signal.SIGKILL)
+        _signal(os.killpg, mark.pid, signal.SIGKILL)
     pid_path.unlink(missing_ok=True)
 
 
-def _signal(send: Callable[[int, int], None], mark: PidMark, number: int) -> None:
+def _signal(send: Callable[[int, int], None], pid: int, number: int) -> None:
     try:
-        send(mark.pid, number)
+        send(pid, number)
     except (ProcessLookupError, PermissionError):
         pass
 
@@ -134,7 +134,7 @@ class Child:
     def kill(self) -> None:
         """End the whole group with SIGKILL, as a machine that dies would."""
         if self.popen is not None:
-            os.killpg(self.popen.pid, signal.SIGKILL)
+            _signal(os.killpg, self.popen.pid, signal.SIGKILL)
             self.popen.wait()
 
     def stop(self) -> None:

