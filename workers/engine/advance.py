@@ -35,6 +35,7 @@ from workers.engine.throttle import Kind, Reading, Verdict, decide
 from workers.engine.vocabulary import (
     Action,
     AddColumn,
+    AllowNull,
     Backfill,
     BatchAction,
     Checkpoint,
@@ -408,6 +409,8 @@ def title_of(action: Action) -> str:
             return f"Forget the progress of: {title_of(backfill)}"
         case Compare(sync=sync):
             return f"Compare {_sides(sync)}"
+        case AllowNull(column=column):
+            return f"Allow NULL in column {column}"
         case Retire(column=column):
             return f"Retire column {column}"
         case Restore(column=column):

@@ -178,7 +178,7 @@ class Backfill:
 
 @dataclass(frozen=True)
 class ForgetProgress:
-    """Undo of Backfill: no data changes, but a later backfill starts from the first key again."""
+    """No data changes, but later backfills of this operation in this phase start from the first key again."""
 
     action: Backfill
 
@@ -188,6 +188,14 @@ class Compare:
     """Count by batches how old and new side agree, there and back."""
 
     sync: Sync
+
+
+@dataclass(frozen=True)
+class AllowNull:
+    """Let a column be NULL, remembering that it was not: once its sync stops, nobody fills it. EnforceNotNull undoes it."""
+
+    table: TableName
+    column: str
 
 
 @dataclass(frozen=True)
@@ -210,7 +218,7 @@ class Restore:
 
 @dataclass(frozen=True)
 class EnforceNotNull:
-    """Give a restored column its NOT NULL back, where Retire took one away, without a long lock."""
+    """Give a column its NOT NULL back, where AllowNull or Retire took one away, without a long lock."""
 
     table: TableName
     column: str
@@ -233,6 +241,7 @@ Action = (
     | Backfill
     | ForgetProgress
     | Compare
+    | AllowNull
     | Retire
     | Restore
     | EnforceNotNull

@@ -13,6 +13,7 @@ from workers.engine.errors import ParametersRefused
 from workers.engine.operation import register
 from workers.engine.vocabulary import (
     AddColumn,
+    AllowNull,
     Backfill,
     Compare,
     DropColumn,
@@ -103,7 +104,14 @@ class SplitColumn:
             ),
             Step(
                 Phase.CONTRACT,
-                do=(StopSync(sync), Retire(self.table, self.column, retired)),
+                # Without a sync the old side goes out of step, and new rows no longer name the old column: what was
+                # backfilled on an earlier way back counts no more, and a NOT NULL is lifted before, not after.
+                do=(
+                    ForgetProgress(Backfill(sync, Side.OLD)),
+                    AllowNull(self.table, self.column),
+                    StopSync(sync),
+                    Retire(self.table, self.column, retired),
+                ),
                 undo=(
                     Restore(self.table, self.column, retired),
                     StartSync(sync, Side.NEW),
