@@ -192,7 +192,7 @@ class Compare:
 
 @dataclass(frozen=True)
 class AllowNull:
-    """Let a column be NULL, remembering that it was not: once its sync stops, nobody fills it. EnforceNotNull undoes it."""
+    """Lift a NOT NULL and remember it: once its sync stops, nobody fills the column. EnforceNotNull undoes it."""
 
     table: TableName
     column: str
