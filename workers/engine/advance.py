@@ -34,27 +34,15 @@ from workers.engine.pace import Pace, PaceLimits, RateLimit
 from workers.engine.throttle import Kind, Reading, Verdict, decide
 from workers.engine.vocabulary import (
     Action,
-    AddColumn,
-    AllowNull,
     Backfill,
     BatchAction,
     Checkpoint,
     Compare,
     Cursor,
     Direction,
-    DropColumn,
-    EnforceNotNull,
     Fence,
-    ForgetProgress,
-    Lead,
     Phase,
-    Purge,
-    Restore,
-    Retire,
-    Side,
-    StartSync,
-    StopSync,
-    Sync,
+    title_of,
 )
 
 GLANCE_S = 0.25
@@ -388,38 +376,3 @@ class _Drive:
                 )
             )
         return None
-
-
-def title_of(action: Action) -> str:
-    """Say an action in a few words, for people."""
-    match action:
-        case AddColumn(column=column):
-            return f"Add column {column}"
-        case DropColumn(column=column):
-            return f"Drop column {column}"
-        case StartSync(sync=sync):
-            return f"Start the sync of {_sides(sync)}"
-        case StopSync(sync=sync):
-            return f"Stop the sync of {_sides(sync)}"
-        case Lead(sync=sync, side=side):
-            return f"Let the {side} side lead in {_sides(sync)}"
-        case Backfill(sync=sync, side=side):
-            return f"Backfill {', '.join(sync.new if side is Side.NEW else sync.old)}"
-        case ForgetProgress(action=backfill):
-            return f"Forget the progress of: {title_of(backfill)}"
-        case Compare(sync=sync):
-            return f"Compare {_sides(sync)}"
-        case AllowNull(column=column):
-            return f"Allow NULL in column {column}"
-        case Retire(column=column):
-            return f"Retire column {column}"
-        case Restore(column=column):
-            return f"Restore column {column}"
-        case EnforceNotNull(column=column):
-            return f"Enforce NOT NULL on column {column}"
-        case Purge(retired_name=column):
-            return f"Purge column {column}"
-
-
-def _sides(sync: Sync) -> str:
-    return f"{', '.join(sync.old)} and {', '.join(sync.new)}"

@@ -250,6 +250,41 @@ Action = (
 BatchAction = Backfill | Compare
 
 
+def title_of(action: Action) -> str:
+    """Say an action in a few words, for people."""
+    match action:
+        case AddColumn(column=column):
+            return f"Add column {column}"
+        case DropColumn(column=column):
+            return f"Drop column {column}"
+        case StartSync(sync=sync):
+            return f"Start the sync of {_sides(sync)}"
+        case StopSync(sync=sync):
+            return f"Stop the sync of {_sides(sync)}"
+        case Lead(sync=sync, side=side):
+            return f"Let the {side} side lead in {_sides(sync)}"
+        case Backfill(sync=sync, side=side):
+            return f"Backfill {', '.join(sync.new if side is Side.NEW else sync.old)}"
+        case ForgetProgress(action=backfill):
+            return f"Forget the progress of: {title_of(backfill)}"
+        case Compare(sync=sync):
+            return f"Compare {_sides(sync)}"
+        case AllowNull(column=column):
+            return f"Allow NULL in column {column}"
+        case Retire(column=column):
+            return f"Retire column {column}"
+        case Restore(column=column):
+            return f"Restore column {column}"
+        case EnforceNotNull(column=column):
+            return f"Enforce NOT NULL on column {column}"
+        case Purge(retired_name=column):
+            return f"Purge column {column}"
+
+
+def _sides(sync: Sync) -> str:
+    return f"{', '.join(sync.old)} and {', '.join(sync.new)}"
+
+
 @dataclass(frozen=True)
 class Step:
     """What one operation does and undoes in one phase; `undo` is already in the order in which it runs."""
