@@ -80,7 +80,8 @@ def _wait_until_gone(mark: PidMark, seconds: float, popen: subprocess.Popen[byte
             return False
         time.sleep(0.05)
     if popen is not None:
-        popen.poll()
+        # The kernel shows a leader as ended while threads of its own still end; only then can it be reaped.
+        popen.wait(timeout=KILL_GRACE_S)
     return True
 
 

@@ -38,6 +38,9 @@ class Result:
     skipped: Counter[str] = field(default_factory=Counter)  # how many by reason
     seconds: float = 0.0
 
+    def is_empty(self) -> bool:
+        return not (self.passed or self.failed or self.skipped)
+
 
 def lint_stages() -> list[Stage]:
     return [
@@ -77,7 +80,7 @@ def run_stage(stage: Stage, reports: Path, environment: Mapping[str, str]) -> Re
     if not stage.report and status == 0:
         result.passed = 1
     # A tool that broke down, or found no test to run, reports no failure of its own.
-    if status != 0 and result.failed == 0:
+    if (status != 0 or result.is_empty()) and result.failed == 0:
         result.failed = 1
     result.seconds = time.monotonic() - started
     return result

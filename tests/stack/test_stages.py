@@ -50,6 +50,16 @@ def test_a_tool_that_writes_no_report_has_failed(tmp_path):
     assert (result.passed, result.failed) == (0, 1)
 
 
+def test_a_tool_that_found_no_test_has_failed(tmp_path):
+    stage = Stage(
+        "node", (sys.executable, "-c", f"open({str(tmp_path / 'node.tap')!r}, 'w').write('# pass 0')"), "node.tap"
+    )
+
+    result = run_stage(stage, tmp_path, os.environ)
+
+    assert result.failed == 1
+
+
 def test_a_program_that_does_not_exist_has_failed(tmp_path):
     result = run_stage(Stage("nothing", ("lockstep-no-such-program",)), tmp_path, os.environ)
 
