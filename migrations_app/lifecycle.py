@@ -40,6 +40,7 @@ class RunStatus(StrEnum):
     ABORTING = "aborting"
     ABORTED = "aborted"
     ERRORED = "errored"
+    FAILED = "failed"
     SUCCEEDED = "succeeded"
 
 
@@ -67,14 +68,22 @@ PHASE_MOVES: dict[PhaseStatus, frozenset[PhaseStatus]] = {
 }
 
 RUN_MOVES: dict[RunStatus, frozenset[RunStatus]] = {
-    RunStatus.ENQUEUED: frozenset({RunStatus.RUNNING, RunStatus.PAUSED, RunStatus.ABORTING}),
-    RunStatus.RUNNING: frozenset({RunStatus.PAUSING, RunStatus.ABORTING, RunStatus.SUCCEEDED, RunStatus.ERRORED}),
+    # failed before it ran: the plan changed since it was started
+    RunStatus.ENQUEUED: frozenset({RunStatus.RUNNING, RunStatus.PAUSED, RunStatus.ABORTING, RunStatus.FAILED}),
+    # errored: the target was out of reach or kept us out, resuming may help; failed: it answered, and the answer is no
+    RunStatus.RUNNING: frozenset(
+        {RunStatus.PAUSING, RunStatus.ABORTING, RunStatus.SUCCEEDED, RunStatus.ERRORED, RunStatus.FAILED}
+    ),
     # succeeded: the last batch won the race; aborting: abort wins over pause
-    RunStatus.PAUSING: frozenset({RunStatus.PAUSED, RunStatus.ABORTING, RunStatus.SUCCEEDED, RunStatus.ERRORED}),
+    RunStatus.PAUSING: frozenset(
+        {RunStatus.PAUSED, RunStatus.ABORTING, RunStatus.SUCCEEDED, RunStatus.ERRORED, RunStatus.FAILED}
+    ),
     RunStatus.PAUSED: frozenset({RunStatus.ENQUEUED, RunStatus.ABORTING}),
     RunStatus.ABORTING: frozenset({RunStatus.ABORTED, RunStatus.SUCCEEDED}),
     RunStatus.ERRORED: frozenset({RunStatus.ENQUEUED, RunStatus.ABORTING}),
     RunStatus.ABORTED: frozenset(),
+    # for good, so that a verification that found a difference cannot be resumed past it: only a new run passes
+    RunStatus.FAILED: frozenset(),
     RunStatus.SUCCEEDED: frozenset(),
 }
 

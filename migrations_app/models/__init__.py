@@ -1,6 +1,7 @@
 """The tables of the control database: fields, constraints, properties. No I/O and no save() tricks."""
 
 from migrations_app.models.approval import Approval, Confirmation
+from migrations_app.models.control_plane import ControlPlane
 from migrations_app.models.event import Event, EventStream
 from migrations_app.models.plan import Plan, PlanPhase, PlanRevision, TableClaim
 from migrations_app.models.run import Command, Lane, Run
@@ -13,6 +14,7 @@ __all__ = [
     "Approval",
     "Command",
     "Confirmation",
+    "ControlPlane",
     "Event",
     "EventStream",
     "Lane",

@@ -22,6 +22,8 @@ class Run(models.Model):
     first_action = models.PositiveSmallIntegerField(default=0)
     """Actions before this one are known to be done."""
     wait_reason = models.TextField(blank=True, default="")
+    wait_verdict = models.CharField(max_length=8, blank=True, default="")
+    """`hold`, `slow` or `retry`; empty where it does not wait."""
     wait_since = models.DateTimeField(null=True, blank=True)
     wake_at = models.DateTimeField(null=True, blank=True)
     """Not to be enqueued before this time; None for at once."""
@@ -69,6 +71,8 @@ class Lane(models.Model):
     rows_expected = models.PositiveBigIntegerField(null=True, blank=True)
     """The server's estimate when the run started; None where it walks over no rows."""
     counters = models.JSONField(default=dict, blank=True)
+    carry = models.JSONField(default=dict, blank=True)
+    """What one slice hands to the next, such as its batch size; losing it costs time, never truth."""
 
     class Meta:
         ordering = ["number"]
