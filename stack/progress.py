@@ -39,5 +39,5 @@ def draw_bar(title: str, done: int, total: int, unit: str = "rows") -> None:
     if not sys.stdout.isatty() or total <= 0:
         return
     filled = min(BAR_COLUMNS, BAR_COLUMNS * done // total)
-    bar = "█" * filled + "░" * (BAR_COLUMNS - filled)
+    bar = "#" * filled + "." * (BAR_COLUMNS - filled)  # drawn alike in every terminal
     print(f"\r  {title:<{TITLE_COLUMNS}} {bar} {done:,}/{total:,} {unit}", end="", flush=True)
