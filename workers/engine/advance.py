@@ -80,8 +80,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Carry:
-    """What one slice hands to the next. Losing it costs time, never truth."""
+    """What one slice hands to the next. Losing it costs time, never truth; a person's resume starts with a new one."""
 
+    action: int | None = None
+    """Position of the action that it ended in, those before it being done; None before the first."""
     batch_rows: int | None = None
     """None before the first batch."""
     failures: int = 0
@@ -104,8 +106,6 @@ class Work:
     direction: Direction
     actions: tuple[Action, ...]
     limits: Limits = Limits()
-    first_action: int = 0
-    """Actions before it are known to be done by this run."""
     carry: Carry = Carry()
 
     def fence(self, action_index: int) -> Fence:
@@ -178,9 +178,10 @@ Outcome = Finished | Stop
 def advance(work: Work, adapter: Adapter, hands: Hands, *, slice_s: float) -> Outcome:
     """Carry the actions out in order until they are done, the slice is over or something stops them; repeatable."""
     drive = _Drive(work, adapter, hands, slice_s)
-    for index in range(work.first_action, len(work.actions)):
+    for index in range(work.carry.action or 0, len(work.actions)):
         title = title_of(work.actions[index])
-        hands.emit(ActionStarted(work.phase, index, title))
+        if index != work.carry.action:
+            hands.emit(ActionStarted(work.phase, index, title))
         if stop := drive.carry_out(index):
             return stop
         hands.emit(ActionFinished(work.phase, index, title))
@@ -198,12 +199,14 @@ class _Drive:
         self.factor, self.rest_until = 1.0, 0.0
         self.verdict, self.waiting_since = work.carry.verdict, work.carry.waiting_since
         self.failures = work.carry.failures
+        self.action = work.carry.action
         self.in_doubt = False
         self.counters: dict[int, Mapping[str, int]] = {}
 
     def carry_out(self, index: int) -> Stop | None:
         """Do one action to its end; None when it is done."""
         action, fence = self.work.actions[index], self.work.fence(index)
+        self.action = index
         at: Checkpoint | None = None
         while at is None or not at.done:
             stop = self.look()
@@ -218,7 +221,7 @@ class _Drive:
                     return stop
         if isinstance(action, BatchAction):
             self.counters[index] = {"rows": at.rows, "batches": at.seq, **at.counters}
-        return self.find_fault(at) if isinstance(action, Compare) else None
+        return _find_fault(at, self.work.limits.accepted_lossy_rows) if isinstance(action, Compare) else None
 
     def step(self, action: Action, fence: Fence, at: Checkpoint | None) -> Checkpoint | None:
         """Ask the target for the next thing; return what stands there afterwards, None where nothing is claimed yet."""
@@ -247,9 +250,7 @@ class _Drive:
         self.failures = 0
         self.pace = self.pace.learn(rows, seconds)
         self.rate = self.rate.spend(batch.rows, began)
-        self.rest_until = now + min(
-            LONGEST_WAIT_S, seconds * (1 / self.factor - 1)
-        )  # so that `factor` of the time works
+        self.rest_until = now + min(LONGEST_WAIT_S, seconds / self.factor - seconds)  # works for `factor` of the time
         done = batch.checkpoint
         self.hands.emit(BatchCopied(fence.action, done.seq, batch.rows, done.rows, rows, seconds, done.counters))
         return done
@@ -259,10 +260,8 @@ class _Drive:
 
         An action, a claim and a conclusion may simply be repeated; a batch counts as done where its seq stands.
         """
-        if any(
-            session.tag == fence.tag and session.state != "idle"
-            for session in self.adapter.live_sessions(fence.plan, fence.run)
-        ):
+        sessions = self.adapter.live_sessions(fence.plan, fence.run)
+        if any(session.tag == fence.tag and session.state != "idle" for session in sessions):
             raise Transient("A session of this lane is still at work on the target.")
         if at is not None:
             found = self.adapter.read_checkpoint(fence)
@@ -272,7 +271,9 @@ class _Drive:
                     f"The target holds {stands} where {at.seq} or {at.seq + 1} was expected.",
                     remedy="Find out who else writes this plan's progress before resuming.",
                 )
-            self.hands.emit(OutcomeResolved(committed=found.seq > at.seq or found.done))
+            committed = found.seq > at.seq or found.done
+            self.failures = 0 if committed else self.failures
+            self.hands.emit(OutcomeResolved(committed))
             at = found
         self.in_doubt = False
         return at
@@ -289,9 +290,7 @@ class _Drive:
                 self.pace = self.pace.halved()
             case Transient() | Interrupted():
                 longest_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2**self.failures)
-                delay_s = (
-                    longest_s * self.hands.random()
-                )  # full jitter: lanes that failed together do not return together
+                delay_s = longest_s * self.hands.random()  # full jitter: what failed together does not return together
             case _:
                 return Failed(error)
         if stop := self.look():
@@ -353,26 +352,20 @@ class _Drive:
         return None
 
     def carry(self) -> Carry:
-        return Carry(self.pace.rows, self.failures, self.verdict, self.waiting_since)
+        return Carry(self.action, self.pace.rows, self.failures, self.verdict, self.waiting_since)
 
-    def find_fault(self, at: Checkpoint) -> Failed | None:
-        """Judge a comparison by its counters; the keys of what it found stay in the target."""
-        out_of_step = at.counters.get("out_of_step", 0)
-        lossy_old, lossy_new = at.counters.get("lossy_old", 0), at.counters.get("lossy_new", 0)
-        accepted = self.work.limits.accepted_lossy_rows
-        if out_of_step:
-            return Failed(
-                Mismatch(
-                    f"{out_of_step} of {at.rows} rows are out of step: neither side derives from the other.",
-                    remedy="Mend these rows, then verify again from the first row.",
-                )
-            )
-        if lossy_old + lossy_new > accepted:
-            return Failed(
-                Mismatch(
-                    f"The mapping there and back does not restore {lossy_old + lossy_new} of {at.rows} rows"
-                    f" ({lossy_old} by the old side, {lossy_new} by the new); {accepted} are accepted.",
-                    remedy="Mend these rows or accept their number in the plan, then verify again.",
-                )
-            )
-        return None
+
+def _find_fault(at: Checkpoint, accepted: int) -> Failed | None:
+    """Judge a comparison by its counters; the keys of what it found stay in the target."""
+    out_of_step = at.counters.get("out_of_step", 0)
+    lossy_old, lossy_new = at.counters.get("lossy_old", 0), at.counters.get("lossy_new", 0)
+    if out_of_step:
+        fact = f"{out_of_step} of {at.rows} rows are out of step: neither side derives from the other."
+        return Failed(Mismatch(fact, remedy="Mend these rows, then verify again from the first row."))
+    if lossy_old + lossy_new > accepted:
+        fact = (
+            f"The mapping there and back does not restore {lossy_old + lossy_new} of {at.rows} rows"
+            f" ({lossy_old} of the old side, {lossy_new} of the new); {accepted} are accepted."
+        )
+        return Failed(Mismatch(fact, remedy="Mend these rows or accept their number in the plan, then verify again."))
+    return None
