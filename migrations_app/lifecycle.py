@@ -5,6 +5,7 @@ Only what somebody or something decided is stored. "Waiting for approval", "held
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,8 @@ def move(thing: models.Model, to: StrEnum, **changes: object) -> None:
     allowed = MOVES[name].get(type(to)(before), frozenset())  # type: ignore[attr-defined]
     if to not in allowed:
         raise IllegalTransition(name, before, to)
+    if name == "plan":
+        changes = {"changed_at": datetime.now(UTC)} | changes  # auto_now does not see an UPDATE
     updated = type(thing)._default_manager.filter(pk=thing.pk, status=before).update(status=to, **changes)
     if not updated:
         thing.refresh_from_db()

@@ -24,6 +24,15 @@ GROUP_BY_PHASE: dict[Phase, str] = {
 APPROVALS_BY_GROUP: dict[str, int] = {"expand": 1, "cutover": 1, "contract": 1}
 
 
+def is_grave(phase: Phase, direction: Direction) -> bool:
+    """Return whether the step asks for the target's name and a fresh password: contract and what undoes cutover.
+
+    For a rollback of several phases, ask with the last phase that was done: it is undone first.
+    """
+    grave = (Phase.CONTRACT, Phase.PURGE) if direction is Direction.FORWARD else (Phase.CUTOVER, Phase.CONTRACT)
+    return phase in grave
+
+
 @dataclass(frozen=True)
 class Gate:
     """Something that a person or a program must say before a phase starts."""
@@ -148,15 +157,19 @@ def _order(facts: PhaseFacts) -> list[Blocker]:
     startable = {"pending", "reverted", "failed"} | ({"done"} if facts.phase is Phase.VERIFY else set())
     if facts.direction is Direction.FORWARD:
         if status not in startable:
-            return [Blocker("phase_not_startable", "mend", f"{_name(facts.phase)} is {status}.", "Start the next one.")]
+            return [
+                Blocker(
+                    "phase_not_startable", "mend", f"{phase_title(facts.phase)} is {status}.", "Start the next one."
+                )
+            ]
         for phase, other in facts.statuses.items():
             if PHASES.index(phase) < PHASES.index(facts.phase) and other != "done":
                 return [
                     Blocker(
                         "phase_out_of_order",
                         "mend",
-                        f"{_name(facts.phase)} cannot start: {_name(phase)} is {other}, not done.",
-                        f"Start {_name(phase)} first.",
+                        f"{phase_title(facts.phase)} cannot start: {phase_title(phase)} is {other}, not done.",
+                        f"Start {phase_title(phase)} first.",
                     )
                 ]
             if PHASES.index(phase) > PHASES.index(facts.phase) and other not in ("pending", "reverted"):
@@ -164,8 +177,8 @@ def _order(facts: PhaseFacts) -> list[Blocker]:
                     Blocker(
                         "phase_out_of_order",
                         "mend",
-                        f"{_name(facts.phase)} cannot start: {_name(phase)}, which comes later, is {other}.",
-                        f"Roll back {_name(phase)} first.",
+                        f"{phase_title(facts.phase)} cannot start: {phase_title(phase)} comes later and is {other}.",
+                        f"Roll back {phase_title(phase)} first.",
                     )
                 ]
         return []
@@ -174,15 +187,17 @@ def _order(facts: PhaseFacts) -> list[Blocker]:
             Blocker("irreversible", "mend", "Purge has no way back: the old column is dropped.", "Restore a backup.")
         ]
     if status not in ("done", "failed"):
-        return [Blocker("phase_not_revertible", "mend", f"{_name(facts.phase)} is {status}.", "Nothing to roll back.")]
+        return [
+            Blocker("phase_not_revertible", "mend", f"{phase_title(facts.phase)} is {status}.", "Nothing to roll back.")
+        ]
     for phase, other in facts.statuses.items():
         if PHASES.index(phase) > PHASES.index(facts.phase) and other not in ("pending", "reverted"):
             return [
                 Blocker(
                     "phase_out_of_order",
                     "mend",
-                    f"{_name(facts.phase)} cannot be rolled back: {_name(phase)} is {other}.",
-                    f"Roll back {_name(phase)} first.",
+                    f"{phase_title(facts.phase)} cannot be rolled back: {phase_title(phase)} is {other}.",
+                    f"Roll back {phase_title(phase)} first.",
                 )
             ]
     return []
@@ -208,7 +223,7 @@ def _approvals(facts: PhaseFacts) -> list[Blocker]:
         Blocker(
             "approval_missing",
             "wait",
-            f"{_name(Phase(group))} needs {missing} more approval of this revision ({facts.digest[:12]}).",
+            f"{phase_title(Phase(group))} needs {missing} more approval of this revision ({facts.digest[:12]}).",
             "Ask an approver who neither wrote nor edited the plan.",
         )
     ]
@@ -307,5 +322,6 @@ def _wait(code: str, title: str, since: datetime | None, seconds: float, facts: 
     ]
 
 
-def _name(phase: Phase) -> str:
+def phase_title(phase: Phase) -> str:
+    """Return a phase's name as people read it."""
     return phase.value.replace("_", "-").capitalize()

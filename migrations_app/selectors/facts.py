@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -11,25 +13,32 @@ from migrations_app.content import operations_of
 from migrations_app.lifecycle import ACTIVE_RUNS
 from migrations_app.models import Event, Plan, SupervisorLease, TableClaim, TargetSample
 from migrations_app.policy import GROUP_BY_PHASE, Blocker, PhaseFacts, blockers
-from migrations_app.selectors.votes import approvals_standing
+from migrations_app.selectors.votes import approvals_of, editors_of, standing_by_group
 from workers.engine.vocabulary import Direction, Phase
 
 
 def phase_facts(plan: Plan, phase: Phase, direction: Direction) -> PhaseFacts:
-    """Read what decides whether this phase may start or go back now; a handful of queries."""
+    """Read what decides whether this phase may start or go back now."""
+    return facts_for(plan, [(phase, direction)])[0]
+
+
+def facts_for(plan: Plan, ways: Sequence[tuple[Phase, Direction]]) -> list[PhaseFacts]:
+    """Read the facts for several phases and directions at once: as many queries as for one."""
     now = timezone.now()
     phases = {Phase(row.name): row for row in plan.phases.all()}
     run = plan.runs.filter(status__in=ACTIVE_RUNS).select_related("phase").first()
     rules = plan.content["rules"]
     objections = (plan.preflight or {}).get("objections", [])
-    return PhaseFacts(
-        phase=phase,
-        direction=direction,
+    standing = standing_by_group(plan, approvals_of(plan), editors_of(plan))
+    sample = TargetSample.objects.filter(target=plan.target_id).order_by("-n").first()
+    common = PhaseFacts(
+        phase=Phase.EXPAND,
+        direction=Direction.FORWARD,
         plan_status=plan.status,
         digest=plan.digest,
         statuses={name: row.status for name, row in phases.items()},
         active_run=f"Run {run.pk} ({run.phase.name}) is {run.status}" if run else "",
-        approvals=len(approvals_standing(plan, GROUP_BY_PHASE[phase])),
+        approvals=0,
         confirmed_gates=set(plan.confirmations.filter(voided_at=None).values_list("gate", flat=True)),
         block_objections=[item["title"] for item in objections if item["severity"] == "block"],
         preflight_fresh=bool(plan.preflight and plan.preflight["digest"] == plan.digest),
@@ -39,13 +48,22 @@ def phase_facts(plan: Plan, phase: Phase, direction: Direction) -> PhaseFacts:
         now=now,
         cutover_at=_done_at(phases, Phase.CUTOVER),
         contract_at=_done_at(phases, Phase.CONTRACT),
-        unused_side_since=side_unused_since(plan, phase, direction),
         soak_s=rules["soak_s"],
         unused_s=rules["unused_s"],
         hold_s=rules["hold_s"],
         verified_at=_done_at(phases, Phase.VERIFY),
         verified_within_s=rules["verified_within_s"],
     )
+    return [
+        replace(
+            common,
+            phase=phase,
+            direction=direction,
+            approvals=len(standing[GROUP_BY_PHASE[phase]]),
+            unused_side_since=side_unused_since(plan, phase, direction, sample),
+        )
+        for phase, direction in ways
+    ]
 
 
 def phase_blockers(plan: Plan, phase: Phase, direction: Direction) -> tuple[Blocker, ...]:
@@ -78,12 +96,11 @@ def supervisor_is_alive(plan: Plan, now: datetime) -> bool:
     return bool(lease and lease.beat_at and now - lease.beat_at < timedelta(seconds=settings.LOCKSTEP_LEASE_S))
 
 
-def side_unused_since(plan: Plan, phase: Phase, direction: Direction) -> datetime | None:
-    """Return since when the side to be dropped has been unused, as the supervisor last noted; None where not known."""
-    side = "new" if (phase, direction) == (Phase.EXPAND, Direction.BACK) else "old"
-    sample = TargetSample.objects.filter(target=plan.target).order_by("-n").first()
+def side_unused_since(plan: Plan, phase: Phase, direction: Direction, sample: TargetSample | None) -> datetime | None:
+    """Return since when the side to be dropped has been unused, by the target's last sample; None where not known."""
     if sample is None:
         return None
+    side = "new" if (phase, direction) == (Phase.EXPAND, Direction.BACK) else "old"
     for reading in sample.readings:
         if reading.get("signal") == f"{side}_side_use" and reading.get("source") == f"plan {plan.pk}":
             observed = reading.get("observed")
