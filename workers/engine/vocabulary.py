@@ -68,6 +68,8 @@ class Trigger:
     """`BEFORE` or `AFTER`."""
     events: tuple[str, ...]
     enabled: bool = True
+    after_ours: bool = False
+    """It rewrites rows after a sync's trigger would: it could undo what the sync wrote."""
 
 
 @dataclass(frozen=True)
