@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import psycopg
 
@@ -31,7 +31,7 @@ ANNOTATE = "UPDATE users SET note = %s WHERE id = %s"
 REMOVE = "DELETE FROM users WHERE id = %s"
 
 Answer = TypeVar("Answer")
-Connection = psycopg.Connection[tuple[object, ...]]
+Connection = psycopg.Connection[tuple[Any, ...]]
 Name = str | Parts | None
 """A name as a version sees it: whole, or in parts."""
 
@@ -138,9 +138,9 @@ class Application:
     def _find_rows(self, connection: Connection) -> None:
         """Learn how many rows were loaded and which of its own additions stand."""
         loaded = connection.execute(FIND_LOADED).fetchone()
-        self.rows = int(str(loaded[0])) if loaded and loaded[0] is not None else 0
+        self.rows = int(loaded[0]) if loaded and loaded[0] is not None else 0
         added = connection.execute(FIND_ADDED, [f"{self.version.writer}-%"]).fetchall()
-        self.added = [int(str(row)) for (row,) in added]
+        self.added = [row for (row,) in added]
 
     def _read(self, connection: Connection) -> Row | None:
         return self._look_at(connection, self._own())

@@ -76,13 +76,12 @@ class NewVersion:
 
     def read(self, connection: Connection, row: int) -> Row | None:
         if not self.phases.is_done("backfill"):
-            found = connection.execute(READ_VERSION, [row]).fetchone()
-            return Row(*found, None, False) if found else None  # type: ignore[arg-type]
-        found = connection.execute(READ, [row]).fetchone()
-        if not found:
+            for number, email, version in connection.execute(READ_VERSION, [row]):
+                return Row(number, email, version, None, name_is_read=False)
             return None
-        *key, first, last = found
-        return Row(*key, Parts(first, last))  # type: ignore[arg-type]
+        for number, email, version, first, last in connection.execute(READ, [row]):
+            return Row(number, email, version, Parts(first, last))
+        return None
 
     def change(self, connection: Connection, row: Row, name: str | None) -> bool:
         parts = split(name)
@@ -92,7 +91,7 @@ class NewVersion:
 
     def add(self, connection: Connection, email: str, name: str | None) -> int:
         (row,) = connection.execute(ADD, [*split(name), email]).fetchone() or (0,)
-        return int(str(row))
+        return int(row)
 
 
 def main() -> int:

@@ -31,15 +31,16 @@ class OldVersion:
         return name
 
     def read(self, connection: Connection, row: int) -> Row | None:
-        found = connection.execute(READ, [row]).fetchone()
-        return Row(*found) if found else None  # type: ignore[arg-type]
+        for number, email, version, name in connection.execute(READ, [row]):
+            return Row(number, email, version, name)
+        return None
 
     def change(self, connection: Connection, row: Row, name: str | None) -> bool:
         return connection.execute(CHANGE, [name, row.id, row.version]).rowcount == 1
 
     def add(self, connection: Connection, email: str, name: str | None) -> int:
         (row,) = connection.execute(ADD, [name, email]).fetchone() or (0,)
-        return int(str(row))
+        return int(row)
 
 
 def main() -> int:
