@@ -1,4 +1,4 @@
-"""Who we are: the identity that Lockstep writes into each target, so that two control planes never share a plan's objects."""
+"""Who we are: the identity that is written into each target, so that two control planes never share an object there."""
 
 import uuid
 

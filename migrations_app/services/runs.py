@@ -87,18 +87,20 @@ def _rows_expected(plan: Plan, phase: Phase, direction: Direction) -> int | None
 
 
 @transaction.atomic
-def run_pause(run: Run, *, actor: User, key: str = "", reason: str = "") -> Command:
+def run_pause(run: Run, *, actor: User | None, guard: str = "", key: str = "", reason: str = "") -> Command:
     """Ask a run to stop after the present batch and stay where it is. Repeatable."""
-    run, command = _command(run, Command.Verb.PAUSE, actor=actor, key=key, reason=reason)
+    run, command = _command(run, Command.Verb.PAUSE, actor=actor, guard=guard, key=key, reason=reason)
+    by = f"guard {guard}" if guard else ""
     if run.status in (RunStatus.PAUSING, RunStatus.PAUSED):
         return command
     if run.status == RunStatus.ENQUEUED:
-        move(run, RunStatus.PAUSED, wait_reason="", wait_since=None)
+        move(run, RunStatus.PAUSED, wait_reason="", wait_verdict="", wait_since=None)
         Command.objects.filter(pk=command.pk).update(acknowledged_at=timezone.now())
-        events.record(run.plan, "run_paused", {"run": run.pk}, actor=actor)
+        payload = {"run": run.pk, "phase": run.phase.name, "direction": run.direction}
+        events.record(run.plan, "run_paused", payload, actor=actor, by=by)
     else:
         move(run, RunStatus.PAUSING)
-        events.record(run.plan, "pause_requested", {"run": run.pk, "reason": reason}, actor=actor)
+        events.record(run.plan, "pause_requested", {"run": run.pk, "reason": reason}, actor=actor, by=by)
     return command
 
 
@@ -112,6 +114,7 @@ def run_resume(run: Run, *, actor: User, key: str = "", reason: str = "") -> Com
         run,
         RunStatus.ENQUEUED,
         wait_reason="",
+        wait_verdict="",
         wait_since=None,
         wake_at=None,
         error_code="",
@@ -135,7 +138,7 @@ def run_abort(
     run, command = _command(run, Command.Verb.ABORT, actor=actor, guard=guard, key=key, reason=reason)
     if run.status == RunStatus.ABORTING:
         return command
-    move(run, RunStatus.ABORTING, wait_reason="", wait_since=None, then_back_to=then_back_to)
+    move(run, RunStatus.ABORTING, wait_reason="", wait_verdict="", wait_since=None, then_back_to=then_back_to)
     events.record(
         run.plan,
         "abort_requested",
@@ -177,13 +180,16 @@ def run_tune(run: Run, changes: Mapping[str, float], *, actor: User) -> Run:
 
 
 @transaction.atomic
-def plan_rollback(plan: Plan, *, actor: User, to: str = "", reason: str = "", key: str = "") -> Run | Command:
+def plan_rollback(
+    plan: Plan, *, actor: User | None, guard: str = "", to: str = "", reason: str = "", key: str = ""
+) -> Run | Command:
     """Undo phases down to and including `to` (default: the last one). The approval of each phase covers it.
 
     An active run is aborted first and the way back starts when its stop is proven; then the Command is returned.
     """
     plan = locked(plan)
-    authorize(actor, "plan_rollback", plan)
+    if actor is not None:
+        authorize(actor, "plan_rollback", plan)
     if to and to not in set(Phase):
         raise ServiceRefused(f'There is no phase "{to}".', remedy=f"Phases: {', '.join(PHASES)}.", field="to")
     run = plan.runs.filter(status__in=ACTIVE_RUNS).select_related("phase").first()
@@ -192,7 +198,7 @@ def plan_rollback(plan: Plan, *, actor: User, to: str = "", reason: str = "", ke
             raise ServiceRefused(
                 f"Run {run.pk} rolls {run.phase.name} back already.", remedy="Watch it.", code="already_reverting"
             )
-        return run_abort(run, actor=actor, key=key, reason=reason, then_back_to=to or run.phase.name)
+        return run_abort(run, actor=actor, guard=guard, key=key, reason=reason, then_back_to=to or run.phase.name)
     last = last_revertible(plan)
     if last is None:
         raise ServiceRefused(
@@ -203,7 +209,8 @@ def plan_rollback(plan: Plan, *, actor: User, to: str = "", reason: str = "", ke
         raise ServiceRefused(
             f"{to} has not been done; the last phase is {last.name}.", remedy="Roll that back.", field="to"
         )
-    events.record(plan, "rollback_requested", {"from": last.name, "to": to, "reason": reason}, actor=actor)
+    asked = {"from": last.name, "to": to, "reason": reason}
+    events.record(plan, "rollback_requested", asked, actor=actor, by=f"guard {guard}" if guard else "")
     return run_start(plan, Phase(last.name), actor=actor, direction=Direction.BACK, chain_until=to)
 
 
