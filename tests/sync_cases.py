@@ -30,7 +30,7 @@ LOSSY = replace(
 
 Person = tuple[str | None, str | None, str | None]
 """name, first_name, last_name"""
-Written = dict[str, str | None]
+Written = dict[str, str | int | None]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class SyncCase:
     before: Person | None
     """The row as it stands, stored behind the sync's back; None for an INSERT."""
     writes: Written
-    """The SET list of the UPDATE, or the columns that the INSERT names besides the key."""
+    """The SET list of the UPDATE of the row with id 1, or the columns that the INSERT names besides that id."""
     after: Person
     """The row as it is stored."""
     counted: tuple[int, int]
@@ -115,19 +115,13 @@ WHICHEVER_LEADS = (
     SyncCase("one part from a value to NULL", ANN, last(None), ("Ann", "Ann", None), (0, 1)),
     SyncCase("the whole new side from a value to NULL", ANN, first(None) | last(None), NOBODY, (0, 1)),
 
-    # Rows that the backfill has not reached: a partial write of the new side keeps the rest of the old value.
-    SyncCase("the first part written to a row not backfilled keeps the last",
-             CARL, first("Karl"), ("Karl Diaz", "Karl", "Diaz"), (0, 1)),
-    SyncCase("the last part written to a row not backfilled keeps the first",
-             CARL, last("Deez"), ("Carl Deez", "Carl", "Deez"), (0, 1)),
+    # Rows that the backfill has not reached.
     SyncCase("all parts written to a row not backfilled replace the old value",
              CARL, first("Ann") | last("Lee"), ANN, (0, 1)),
     SyncCase("the old side written to a row not backfilled fills the new",
              CARL, name("Karl Diaz"), ("Karl Diaz", "Karl", "Diaz"), (1, 0)),
-    SyncCase("an explicit NULL for a part of a row not backfilled looks like a part not written",
-             CARL, first("Karl") | last(None), ("Karl Diaz", "Karl", "Diaz"), (0, 1)),
-    SyncCase("a part written to a torn row takes the rest from the old side",
-             TORN, first("Cy"), ("Cy Lee", "Cy", "Lee"), (0, 1)),
+    SyncCase("a row in step keeps both sides when its key moves",
+             ("Mary Ann Smith", "Mary Ann", "Smith"), {"id": 2}, ("Mary Ann Smith", "Mary Ann", "Smith"), (0, 0)),
 
     # A column default is no write.
     SyncCase("a default of the old side does not swallow an insert of the new",
@@ -151,22 +145,43 @@ WHICHEVER_LEADS = (
              ("Mary Ann Smith", "Mary Ann", "Smith"), last("Jones"), ("Mary Ann Jones", "Mary Ann", "Jones"), (0, 1)),
 )
 
-# Both sides are written in one statement, and disagree.
 OLD_LEADS = (
+    # Both sides are written in one statement, and disagree.
     SyncCase("an insert of both sides follows the old one",
              None, name("Ann Lee") | first("Bo") | last("Kim"), ANN, (1, 1)),
     SyncCase("an update of both sides follows the old one",
              ANN, name("Cy Orr") | first("Bo"), ("Cy Orr", "Cy", "Orr"), (1, 1)),
     SyncCase("both sides written to a row not backfilled follow the old one",
              CARL, name("Cy Orr") | first("Karl"), ("Cy Orr", "Cy", "Orr"), (1, 1)),
+
+    # In a row not in step the old side counts: a partial write of the new side keeps the rest of the old value.
+    SyncCase("the first part written to a row not backfilled keeps the last",
+             CARL, first("Karl"), ("Karl Diaz", "Karl", "Diaz"), (0, 1)),
+    SyncCase("the last part written to a row not backfilled keeps the first",
+             CARL, last("Deez"), ("Carl Deez", "Carl", "Deez"), (0, 1)),
+    SyncCase("an explicit NULL for a part of a row not backfilled looks like a part not written",
+             CARL, first("Karl") | last(None), ("Karl Diaz", "Karl", "Diaz"), (0, 1)),
+    SyncCase("a part written to a torn row takes the rest from the old side",
+             TORN, first("Cy"), ("Cy Lee", "Cy", "Lee"), (0, 1)),
+    SyncCase("a row not backfilled is filled when its key moves, perhaps past the backfill",
+             CARL, {"id": 2}, ("Carl Diaz", "Carl", "Diaz"), (0, 0)),
 )
 NEW_LEADS = (
+    # Both sides are written in one statement, and disagree.
     SyncCase("an insert of both sides follows the new one",
              None, name("Ann Lee") | first("Bo") | last("Kim"), BO, (1, 1)),
     SyncCase("an update of both sides follows the new one",
              ANN, name("Cy Orr") | first("Bo"), ("Bo Lee", "Bo", "Lee"), (1, 1)),
-    SyncCase("both sides written to a row not backfilled follow the new one, the rest from the value before",
-             CARL, name("Cy Orr") | first("Karl"), ("Karl Diaz", "Karl", "Diaz"), (1, 1)),
+    SyncCase("both sides written to a torn row follow the new one",
+             TORN, name("Cy Orr") | first("Cy"), ("Cy Kim", "Cy", "Kim"), (1, 1)),
+
+    # In a row not in step the new side counts: the old one is stale while contract is undone.
+    SyncCase("a part written to a row whose old side is stale keeps the other part",
+             TORN, first("Cy"), ("Cy Kim", "Cy", "Kim"), (0, 1)),
+    SyncCase("a part set to NULL in a row whose old side is stale is NULL",
+             TORN, last(None), ("Bo", "Bo", None), (0, 1)),
+    SyncCase("a row whose old side is stale is filled when its key moves, perhaps past the backfill",
+             TORN, {"id": 2}, BO, (0, 0)),
 )
 # fmt: on
 

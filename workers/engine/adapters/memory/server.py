@@ -170,8 +170,9 @@ class MemoryServer:
         written = []
         for standing in self.syncs.values():
             if standing.sync.table == table.name:
-                written.append((standing, sides_written(standing.sync, before, row, table.defaults())))
-                row = synced(standing.sync, standing.lead, before, row, table.defaults())
+                defaults = table.defaults()
+                written.append((standing, sides_written(standing.sync, before, row, defaults)))
+                row = synced(standing.sync, standing.lead, before, row, defaults=defaults, key=table.key)
         for column in table.columns.values():
             _check(column, row[column.name])
         new_key = table.key_of(row)
