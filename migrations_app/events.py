@@ -14,16 +14,22 @@ logger = logging.getLogger("lockstep.events")
 
 
 def record(
-    about: Plan | Target, kind: str, payload: dict[str, Any] | None = None, *, actor: User | None = None, by: str = ""
+    about: Plan | Target | User | None,
+    kind: str,
+    payload: dict[str, Any] | None = None,
+    *,
+    actor: User | None = None,
+    by: str = "",
 ) -> Event:
-    """Append an event to the stream of a plan or target; must run inside the transaction of the act it tells of.
+    """Append an event to the stream of a plan, a target or an account; must run inside the transaction of the act.
 
     `by` names who acted where no person did (`worker`, `supervisor`, `guard probe`). The stream's row is locked
     until commit, so numbers have no gaps and come in commit order. Payloads hold no row values and no secrets.
+    About None: a sign-in under a name that no account has.
     """
-    stream_kind = "plan" if isinstance(about, Plan) else "target"
-    EventStream.objects.get_or_create(kind=stream_kind, object_id=about.pk)
-    stream = EventStream.objects.select_for_update().get(kind=stream_kind, object_id=about.pk)
+    stream_kind, object_id = stream_of(about)
+    EventStream.objects.get_or_create(kind=stream_kind, object_id=object_id)
+    stream = EventStream.objects.select_for_update().get(kind=stream_kind, object_id=object_id)
     stream.last_seq += 1
     stream.save(update_fields=["last_seq"])
     event = Event.objects.create(
@@ -36,5 +42,12 @@ def record(
     )
     if isinstance(about, Plan):
         transaction.on_commit(lambda: publish_nudge(about.pk, event.seq))
-    logger.info(kind, extra={"action": kind, stream_kind: about.pk, "seq": event.seq})
+    logger.info(kind, extra={"action": kind, stream_kind: object_id, "seq": event.seq})
     return event
+
+
+def stream_of(about: Plan | Target | User | None) -> tuple[str, int]:
+    """Return kind and object id of the stream that tells of this object."""
+    if about is None:
+        return "user", 0
+    return {Plan: "plan", Target: "target", User: "user"}[type(about)], about.pk

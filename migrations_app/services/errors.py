@@ -22,6 +22,24 @@ class ServiceRefused(Exception):
             self.code = code
 
 
+class InputRefused(ServiceRefused):
+    """What was given cannot be used, whatever the state of things; `field` names the input."""
+
+    code = "input_refused"
+    status = 422
+
+
+class TooManyTries(ServiceRefused):
+    """Sign-in was tried too often; `retry_after_s` says when to try again."""
+
+    code = "too_many_tries"
+    status = 429
+
+    def __init__(self, fact: str, *, remedy: str = "", retry_after_s: int) -> None:
+        super().__init__(fact, remedy=remedy)
+        self.retry_after_s = retry_after_s
+
+
 class PhaseBlocked(ServiceRefused):
     """A phase may not start (or go back); `blockers` is the complete list."""
 
