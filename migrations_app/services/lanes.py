@@ -66,7 +66,7 @@ def lane_claim(run_id: int, number: int, *, owner: str) -> Claim | None:
         return None
     if run.status == RunStatus.ENQUEUED:
         _begin(run)
-        lane.carry = {name: value for name, value in lane.carry.items() if name != "failures"}
+        lane.carry = {name: value for name, value in lane.carry.items() if name == "begun"}
     elif run.wake_at:
         Run.objects.filter(pk=run.pk).update(wake_at=None)
     plan = run.plan

@@ -65,7 +65,7 @@ def _sample(claim: Claim, batch_rows: int, batch_s: float, first_rate: float) ->
 
 @transaction.atomic
 def action_start(claim: Claim, index: int, title: str) -> None:
-    """Say that an action has begun; once in a run, though every slice begins its first action anew."""
+    """Say that an action has begun; once in a run, though a worker that takes over may repeat it."""
     run = current_run(claim)
     if run is None or claim.lane.carry.get("begun", -1) >= index:
         return
@@ -77,9 +77,9 @@ def action_start(claim: Claim, index: int, title: str) -> None:
 
 @transaction.atomic
 def action_finish(claim: Claim, index: int, title: str) -> None:
-    """Say that an action is done; later slices of this run begin behind it."""
+    """Say that an action is done; once in a run, though a worker that takes over may repeat it."""
     run = current_run(claim)
-    if run is None:
+    if run is None or run.first_action > index:
         return
     Run.objects.filter(pk=run.pk).update(first_action=index + 1)
     payload = {"run": run.pk, "phase": run.phase.name, "direction": run.direction, "action": index, "title": title}
