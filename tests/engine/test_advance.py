@@ -109,13 +109,14 @@ class Stage:
         direction: Direction = Direction.FORWARD,
         limits: Limits = TEN_ROWS_A_BATCH,
         carry: Carry | None = None,
+        run: int = 7,
         slice_s: float = 3_600.0,
     ) -> Outcome:
         phase = phase or self.phase
         work = Work(
             plan=1,
             operation=0,
-            run=7,
+            run=run,
             lane=0,
             epoch=1,
             phase=phase,
@@ -288,6 +289,14 @@ def test_an_action_that_takes_several_slices_says_once_that_it_started() -> None
     stage.drive(carry=outcome.carry)
 
     assert len(stage.heard(ActionStarted)) == 1
+
+
+def test_the_next_slice_does_not_repeat_the_actions_before_the_one_that_it_ended_in() -> None:
+    stage = Stage(Phase.EXPAND)
+
+    stage.drive(carry=Carry(action=1))
+
+    assert "first_name" not in stage.server.table(TABLE).columns
 
 
 def test_a_lost_carry_loses_no_progress() -> None:
@@ -534,6 +543,29 @@ def test_failures_are_counted_on_from_slice_to_slice() -> None:
     assert outcome == Failed(error)
 
 
+def test_no_delay_is_longer_than_half_a_minute() -> None:
+    stage = Stage()
+    stage.chance = 1.0
+    stage.fail(Unreachable("No connection."), call="copy")
+
+    outcome = stage.drive(carry=Carry(failures=15))
+
+    assert isinstance(outcome, Held) and outcome.retry_after_s == 30
+
+
+def test_an_action_that_succeeds_forgives_the_failures_before_it() -> None:
+    stage = Stage(Phase.EXPAND)
+    stage.fail(LockTimeout("A lock was not granted."), call="apply", times=2)
+    second = ActionStarted(Phase.EXPAND, 1, "Add column last_name")
+    stage.at_event = lambda event: (
+        stage.fail(LockTimeout("A lock was not granted."), call="apply", times=2) if event == second else None
+    )
+
+    outcome = stage.drive(limits=replace(TEN_ROWS_A_BATCH, retries=2))
+
+    assert isinstance(outcome, Finished)
+
+
 def test_a_batch_that_succeeds_forgives_the_failures_before_it() -> None:
     stage = Stage()
     stage.fail(Deadlock("A deadlock."), call="copy", times=2)
@@ -635,6 +667,26 @@ def test_a_checkpoint_that_is_neither_before_nor_after_the_batch_fails() -> None
     outcome = stage.drive()
 
     assert isinstance(outcome, Failed) and str(outcome.error).startswith("The target holds batch 5 where 0 or 1")
+
+
+def test_a_checkpoint_that_nobody_understands_is_not_looked_at_again() -> None:
+    stage = Stage()
+    stage.fail(OutcomeUnknown("No answer to COMMIT."), call="copy")
+    stage.server.in_flight = lambda call: stage.server.books.progress.clear() if call == "copy" else None
+
+    stage.drive()
+
+    assert len(stage.heard(RetryScheduled)) == 1
+
+
+def test_a_batch_that_stands_without_an_answer_forgives_the_failures_before_it() -> None:
+    stage = Stage()
+    stage.fail(OutcomeUnknown("No answer to COMMIT."), call="copy", after_commit=True)
+    stage.fail(Deadlock("A deadlock."), call="copy")
+
+    outcome = stage.drive(limits=replace(TEN_ROWS_A_BATCH, retries=1))
+
+    assert isinstance(outcome, Finished)
 
 
 def test_a_conclusion_without_an_answer_is_looked_up() -> None:
@@ -769,6 +821,23 @@ def test_a_lane_that_goes_on_says_how_long_it_waited() -> None:
     assert stage.heard(WaitEnded) == [WaitEnded(40)]
 
 
+def test_waiting_counts_from_when_it_first_was_not_free_to_go() -> None:
+    stage = Stage()
+    stage.lag(3.2)
+    held = stage.drive()
+    assert isinstance(held, Held)
+    stage.now += 40
+    stage.lag(1.5)
+    slowed = stage.drive(carry=held.carry, slice_s=0)
+    assert isinstance(slowed, SliceOver)
+    stage.now += 2
+    stage.lag(0.0)
+
+    stage.drive(carry=slowed.carry)
+
+    assert stage.heard(WaitEnded) == [WaitEnded(42)]
+
+
 def test_a_signal_that_comes_near_its_threshold_makes_batches_smaller() -> None:
     stage = Stage()
     stage.lag(1.5)
@@ -785,6 +854,15 @@ def test_a_signal_that_comes_near_its_threshold_rests_between_batches() -> None:
     stage.drive()
 
     assert stage.slept == pytest.approx([0.1, 0.1])  # half the factor: as long a rest as a batch
+
+
+def test_no_rest_between_batches_is_longer_than_two_seconds() -> None:
+    stage = Stage(rows=1, batch_s=1.0)
+    stage.lag(1.95)
+
+    stage.drive()
+
+    assert sum(stage.slept) == pytest.approx(2.0)
 
 
 def test_a_signal_that_comes_near_holds_no_action_that_is_not_a_batch() -> None:
@@ -820,6 +898,14 @@ def test_a_slice_pays_for_its_last_batch_before_it_ends() -> None:
 
 def test_a_rate_is_used_up() -> None:
     stage = Stage(rows=100)
+
+    stage.drive(limits=replace(TEN_ROWS_A_BATCH, rate_rows_per_s=20))
+
+    assert stage.now - 1_000 == pytest.approx(5)
+
+
+def test_the_time_that_a_batch_takes_counts_towards_its_rate() -> None:
+    stage = Stage(rows=100, batch_s=0.3)
 
     stage.drive(limits=replace(TEN_ROWS_A_BATCH, rate_rows_per_s=20))
 
@@ -864,6 +950,26 @@ def test_verification_walks_to_the_end_before_it_judges() -> None:
     stage.drive()
 
     assert stage.heard(BatchCopied)[-1].total_rows == 100
+
+
+def test_another_run_verifies_anew() -> None:
+    stage = Stage(Phase.VERIFY)
+    stage.drive()
+    stage.events.clear()
+
+    stage.drive(run=8)
+
+    assert stage.heard(BatchCopied)[-1].total_rows == 100
+
+
+def test_another_run_goes_on_with_a_backfill() -> None:
+    stage = Stage(batch_s=1.0)
+    stage.drive(slice_s=4)
+    stage.events.clear()
+
+    stage.drive(run=8)
+
+    assert stage.heard(BatchCopied)[0].seq == 5
 
 
 def test_lossy_rows_that_nobody_accepted_fail_verification() -> None:

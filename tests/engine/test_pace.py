@@ -127,6 +127,10 @@ def test_the_next_batch_waits_until_the_last_is_paid_for() -> None:
     assert RateLimit(100).spend(50, 1_000.0).wait_s(1_000.1) == pytest.approx(0.4)
 
 
+def test_a_batch_that_did_not_wait_is_owed_on_top() -> None:
+    assert RateLimit(100).spend(50, 1_000.0).spend(50, 1_000.0).wait_s(1_000.0) == pytest.approx(1)
+
+
 def test_time_spent_idle_is_not_saved_up() -> None:
     limit = RateLimit(100).spend(50, 0.0).spend(50, 1_000.0)
 
