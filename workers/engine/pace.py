@@ -32,7 +32,7 @@ class PaceLimits:
     """Longer than this halves at once: an abort must be through within a second."""
 
     def bounded(self, rows: float) -> int:
-        return max(self.min_rows, min(self.max_rows, int(rows)))
+        return min(self.max_rows, max(self.min_rows, int(rows)))
 
 
 @dataclass(frozen=True)

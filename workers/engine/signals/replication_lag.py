@@ -38,6 +38,6 @@ SIGNAL = Signal(
     name="replication_lag",
     title="Replication lag",
     unit="s",
-    defaults=Settings(slow_at=0.5, hold_at=1.5),  # 1.5 s is gh-ost's default; slowing from a third on avoids most holds
+    defaults=Settings(slow_at=1.0, hold_at=2.0),  # between them readers of a replica begin to miss their own writes
     read=read,
 )
