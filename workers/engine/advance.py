@@ -1,7 +1,7 @@
 """The loop: drives one phase of one operation on one lane, forward or back, on every engine, for one slice of time.
 
 Everything from outside is passed in as `Hands`. Whatever interrupts it, the truth is the checkpoint in the target:
-the next slice, or the next run, goes on from there. It looks at the intent before every statement and in every wait.
+the next slice, or the next run, goes on from there. It looks at the intent before every batch and in every wait.
 """
 
 from __future__ import annotations
