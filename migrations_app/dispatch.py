@@ -6,6 +6,7 @@ page asks for what it missed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from functools import cache
@@ -19,6 +20,8 @@ logger = logging.getLogger("lockstep.dispatch")
 
 STOP_CHANNEL = "lockstep_stop"
 """PostgreSQL NOTIFY channel of the control database on which the supervisor hears of an abort at once."""
+NUDGE_PREFIX = "lockstep:nudge:"
+"""Redis channels; the topic follows."""
 
 
 def enqueue_run(run_id: int, lane: int = 0) -> None:
@@ -46,9 +49,14 @@ def _redis() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
 
 
-def plan_group(plan_id: int) -> str:
-    """Return the channel layer's group name of a plan's page."""
-    return f"plan.{plan_id}"
+def plan_topic(plan_id: int) -> str:
+    """Return the topic of a plan's news."""
+    return f"plan:{plan_id}"
+
+
+def session_topic(session_key: str) -> str:
+    """Return the topic on which the sockets of a session hear that it ended; the key itself goes nowhere."""
+    return f"session:{hashlib.sha256(session_key.encode()).hexdigest()}"
 
 
 def publish_nudge(plan_id: int, last_seq: int | None = None) -> None:
@@ -56,7 +64,16 @@ def publish_nudge(plan_id: int, last_seq: int | None = None) -> None:
 
     A plain PUBLISH on a channel of our own: the layer's group_send opens a Redis connection per call from sync code.
     """
+    _publish(plan_topic(plan_id), {"last_seq": last_seq})
+
+
+def publish_session_end(session_key: str) -> None:
+    """Tell the sockets of a session to look at once whether it still stands."""
+    _publish(session_topic(session_key), {"ended": True})
+
+
+def _publish(topic: str, message: dict[str, object]) -> None:
     try:
-        _redis().publish(f"lockstep:nudge:{plan_id}", json.dumps({"plan": plan_id, "last_seq": last_seq}))
+        _redis().publish(f"{NUDGE_PREFIX}{topic}", json.dumps(message))
     except redis.RedisError as error:
-        logger.warning("nudge lost", extra={"action": "nudge_lost", "plan": plan_id, "error": type(error).__name__})
+        logger.warning("nudge lost", extra={"action": "nudge_lost", "topic": topic, "error": type(error).__name__})
