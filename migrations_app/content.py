@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from workers.engine import operations  # noqa: F401  (registers the catalogue)
-from workers.engine.errors import ParametersRefused
+from workers.engine.errors import EngineError, IdentifierRefused, ParametersRefused
+from workers.engine.expressions import parse
 from workers.engine.operation import Operation, operation_from
 
 VERSION = 1
+LONGEST_NAME = 63
+"""Bytes: what the narrowest engine takes."""
 
 LIMITS: dict[str, tuple[float, float, float]] = {
     # name: (default, least, most)
@@ -71,12 +74,7 @@ def parse_content(raw: Mapping[str, Any], *, target_uid: str) -> dict[str, Any]:
             remedy="Make one plan for each operation.",
             field="operations",
         )
-    parsed = []
-    for index, item in enumerate(listed):
-        if not isinstance(item, dict) or not isinstance(item.get("parameters"), dict):
-            raise ParametersRefused("An operation is an object with kind and parameters.", field=f"operations.{index}")
-        operation = operation_from(str(item.get("kind", "")), item["parameters"])
-        parsed.append({"kind": operation.kind, "parameters": operation.parameters()})
+    parsed = [_operation(item, f"operations.{index}") for index, item in enumerate(listed)]
     limits = _numbers(raw.get("limits") or {}, LIMITS, "limits")
     for low, high in (
         ("lag_slow_s", "lag_hold_s"),
@@ -101,6 +99,55 @@ def parse_content(raw: Mapping[str, Any], *, target_uid: str) -> dict[str, Any]:
         "guards": _guards(raw.get("guards") or {}),
         "chain": chain,  # expand to verify follow each other without a click
     }
+
+
+def _operation(item: Any, at: str) -> dict[str, Any]:
+    """Return one operation in canonical form; errors name the field by its path in the content."""
+    if not isinstance(item, dict) or set(item) != {"kind", "parameters"} or not isinstance(item["parameters"], dict):
+        raise ParametersRefused("An operation is an object with kind and parameters.", field=at)
+    try:
+        operation = operation_from(str(item["kind"]), item["parameters"])
+        parameters = operation.parameters()
+        for path, name in _names(operation, parameters):
+            _check_name(name, path)
+        sync = operation.sync("p0o0")
+        for mappings, columns in ((sync.ahead, sync.old), (sync.back, sync.new)):
+            for mapping in mappings:
+                parse(mapping.expression, columns=columns, field=_path_to(parameters, mapping.expression))
+    except EngineError as error:
+        inner = "" if error.field in ("", "kind") else "parameters."
+        error.field = f"{at}.{inner}{error.field}".rstrip(".")
+        raise
+    return {"kind": operation.kind, "parameters": parameters}
+
+
+def _names(operation: Operation, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
+    sync, table = operation.sync("p0o0"), operation.table
+    names = [table.schema, table.name, *sync.old, *sync.new]
+    return [(_path_to(parameters, name), name) for name in names]
+
+
+def _check_name(name: str, field: str) -> None:
+    if not name.isprintable():
+        raise IdentifierRefused("The name holds a character that cannot be printed.", remedy="Remove it.", field=field)
+    length = len(name.encode())
+    if length > LONGEST_NAME:
+        raise IdentifierRefused(
+            f'The name "{name[:20]}…" is {length} bytes long; at most {LONGEST_NAME} are possible.',
+            remedy="Choose a shorter one.",
+            field=field,
+        )
+
+
+def _path_to(value: Any, text: str, path: str = "") -> str:
+    """Return where in the parameters this text stands, such as `parts.0.expression`; empty where nowhere."""
+    if value == text:
+        return path
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        if found := _path_to(item, text, f"{path}.{key}" if path else str(key)):
+            return found
+    return ""
 
 
 def _numbers(raw: Any, table: Mapping[str, tuple[float, float, float]], field: str) -> dict[str, float]:

@@ -24,13 +24,16 @@ GROUP_BY_PHASE: dict[Phase, str] = {
 APPROVALS_BY_GROUP: dict[str, int] = {"expand": 1, "cutover": 1, "contract": 1}
 
 
-def is_grave(phase: Phase, direction: Direction) -> bool:
-    """Return whether the step asks for the target's name and a fresh password: contract and what undoes cutover.
+def start_is_grave(phase: Phase) -> bool:
+    """Return whether starting it asks for the target's name and a fresh password: columns go out of reach."""
+    return phase in (Phase.CONTRACT, Phase.PURGE)
 
-    For a rollback of several phases, ask with the last phase that was done: it is undone first.
-    """
-    grave = (Phase.CONTRACT, Phase.PURGE) if direction is Direction.FORWARD else (Phase.CUTOVER, Phase.CONTRACT)
-    return phase in grave
+
+def rollback_is_grave(statuses: Mapping[Phase, str]) -> bool:
+    """Return whether rolling back asks for the same: applications read the new side since cutover."""
+    return any(
+        statuses.get(phase, "pending") not in ("pending", "reverted") for phase in (Phase.CUTOVER, Phase.CONTRACT)
+    )
 
 
 @dataclass(frozen=True)
@@ -237,15 +240,18 @@ def _objections(facts: PhaseFacts) -> list[Blocker]:
         for title in facts.block_objections
     ]
     if facts.claimed_by is not None:
-        found.append(
-            Blocker(
-                "table_claimed",
-                "wait",
-                f"Plan {facts.claimed_by} works on the same table.",
-                "Wait until it is completed or rolled back to the start.",
-            )
-        )
+        found.append(table_claimed(facts.claimed_by))
     return found
+
+
+def table_claimed(plan_id: int) -> Blocker:
+    """Say that another plan works on the same table."""
+    return Blocker(
+        "table_claimed",
+        "wait",
+        f"Plan {plan_id} works on the same table.",
+        "Wait until it is completed or rolled back to the start.",
+    )
 
 
 def _gates(facts: PhaseFacts) -> list[Blocker]:

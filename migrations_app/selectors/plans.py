@@ -20,8 +20,9 @@ from migrations_app.policy import (
     Gate,
     blockers,
     gates_of,
-    is_grave,
     phase_title,
+    rollback_is_grave,
+    start_is_grave,
 )
 from migrations_app.selectors.access import access_plans
 from migrations_app.selectors.facts import facts_for
@@ -107,8 +108,8 @@ def plan_detail(plan: Plan, actor: User) -> dict[str, Any]:
         "may": may,
         "confirm": {
             # whether the verb asks for the target's name and a fresh password
-            "start": startable is not None and is_grave(startable, Direction.FORWARD),
-            "rollback": revertible is not None and is_grave(revertible, Direction.BACK),
+            "start": startable is not None and start_is_grave(startable),
+            "rollback": rollback_is_grave({Phase(row.name): row.status for row in rows}),
         },
         "may_not": may_not,
         "words": {"state": words.state, "since": iso(words.since), "why": words.why, "next": words.next},

@@ -15,6 +15,7 @@ from migrations_app.content import LIMITS, operations_of
 from migrations_app.dispatch import STOP_CHANNEL, enqueue_run
 from migrations_app.lifecycle import ACTIVE_RUNS, PhaseStatus, PlanStatus, RunStatus, move
 from migrations_app.models import Command, Lane, Plan, PlanPhase, Run, TableClaim, User
+from migrations_app.policy import table_claimed
 from migrations_app.selectors.facts import phase_blockers
 from migrations_app.services.errors import PhaseBlocked, ServiceRefused
 from migrations_app.services.plans import locked
@@ -70,9 +71,11 @@ def run_start(
 def _enter_forward(plan: Plan, row: PlanPhase, phase: Phase) -> None:
     if plan.status == PlanStatus.APPROVED:
         for operation in operations_of(plan.content):
-            TableClaim.objects.get_or_create(
+            claim, _ = TableClaim.objects.get_or_create(
                 target=plan.target, schema=operation.table.schema, table=operation.table.name, defaults={"plan": plan}
             )
+            if claim.plan_id != plan.pk:  # another plan's start was committed while this one looked
+                raise PhaseBlocked([table_claimed(claim.plan_id)])
     if plan.status in (PlanStatus.APPROVED, PlanStatus.REVERTING):
         move(plan, PlanStatus.ACTIVE)
     move(row, PhaseStatus.RUNNING, since=timezone.now())

@@ -49,6 +49,7 @@ def target_register(raw: Mapping[str, Any], *, actor: User) -> Target:
         raise _name_taken(wanted.name)
     uid = uuid.uuid4()
     found = _usable(wanted.place(given_password(wanted)))
+    _refuse_known(found.system, wanted.database)
     try:
         with transaction.atomic():
             target = Target.objects.create(
@@ -200,6 +201,15 @@ def _write_replicas(target: Target, replicas: Sequence[ReplicaFields]) -> None:
 def _public(target: Target) -> dict[str, Any]:
     names = ("name", "environment", "engine", "host", "port", "database", "username", "tls", "secret_kind", "version")
     return {name: getattr(target, name) for name in names}
+
+
+def _refuse_known(system: str, database: str) -> None:
+    """One database is one target: claims on its tables hold per target."""
+    known = Target.objects.filter(system=system, database=database).first() if system else None
+    if known is not None:
+        raise ServiceRefused(
+            f'This database is registered already, as "{known.name}".', remedy="Use that.", code="target_known"
+        )
 
 
 def _name_taken(name: str) -> ServiceRefused:
