@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from stack.demo_stack import ROWS, DemoStack
+from stack.demo_stack import OLD_APP, ROWS, DemoStack
 from stack.house import CLONE, StackInUse, remove_state
 from stack.progress import spoken
 from stack.until_stopped import run_until_stopped
@@ -35,8 +35,10 @@ def reset() -> int:
 def announce(stack: DemoStack) -> None:
     """Print where to click and who may sign in."""
     print(f"\n  Open  {stack.url}\n")
-    for person in stack.seeded.get("people", []):
-        print("  " + "  ".join(str(value) for value in person.values()))
+    for person in stack.seeded["people"]:
+        print("  " + "  ".join(f"{name}: {value}" for name, value in person.items()))
+    print("\n  The old application goes out of service, as before contract, by")
+    print(f"    touch {stack.state_dir / OLD_APP}.off")
     print(f"\n  Logs: {stack.logs}")
     print("  Ctrl-C stops everything; make demo takes up where it was; make demo-reset forgets it.", flush=True)
 

@@ -82,7 +82,7 @@ class Stack:
 
     def start(self) -> None:
         """Start servers, web, workers and supervisor; where one fails everything is stopped again."""
-        self.state_dir.mkdir(parents=True, exist_ok=True)
+        self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = take_lock(self.state_dir)
         self.is_started = True
         try:
