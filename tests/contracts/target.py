@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: Lockstep's account, the application's, the superuser's, and a clean database each time."""
+"""A real PostgreSQL for tests: the accounts of Lockstep, application and superuser, and a clean database each time."""
 
 from __future__ import annotations
 
