@@ -87,6 +87,14 @@ def _begin(run: Run) -> None:
         events.record(run.plan, "run_started", payload, by="worker")
 
 
+@transaction.atomic
+def run_pause_idle(run_id: int) -> None:
+    """Call a run paused that was asked to pause while no worker holds a lane of it."""
+    run = locked_run(run_id)
+    if run is not None and run.status == RunStatus.PAUSING and not run.lanes.filter(lease_until__gt=Now()).exists():
+        pause_run(run)
+
+
 def lane_renew(claim: Claim) -> bool:
     """Extend the lease and say that the worker lives; False where somebody else holds the lane now."""
     return bool(_held(claim).update(lease_until=Now() + _term(), beat_at=Now()))
