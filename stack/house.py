@@ -9,6 +9,7 @@ import http.client
 import os
 import shlex
 import shutil
+import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -144,7 +145,8 @@ class Stack:
             for child in self.ended():
                 words = f"{child.name} ended with status {child.exit_status()}; its last words in {child.log_path}:"
                 print(f"{words}\n{last_lines(child.log_path)}", file=sys.stderr, flush=True)
-                if child.age_s() < EARLY_S:
+                # SIGKILL is somebody's doing, not a setting.
+                if child.age_s() < EARLY_S and child.exit_status() != -signal.SIGKILL:
                     raise ProgramFailed(f"{child.name} does not stay up; its last words are above.")
                 print(f"Starting {child.name} again.", file=sys.stderr, flush=True)
                 child.start()

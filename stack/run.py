@@ -15,9 +15,11 @@ def main() -> int:
 
 
 def announce(stack: Stack) -> None:
-    """Print where it is and how to make the first account, which nobody but this machine's owner can."""
+    """Print where it is and how to make the first account, which only this machine's owner can."""
     print(f"\n  Open  {stack.url}\n")
-    print(f"  Settings for manage.py (createsuperuser and others): set -a; . {stack.environment_file()}; set +a")
+    settings = f"set -a; . {stack.environment_file()}; set +a"
+    print("  The first account, in another terminal:")
+    print(f"    ({settings}; {sys.executable} manage.py create_person NAME --roles admin)")
     print(f"  Logs: {stack.logs}\n  Ctrl-C stops everything; make run takes up where it was.", flush=True)
 
 
