@@ -13,9 +13,8 @@ from workers.engine.adapters.postgresql.ddl import NOT_NULL_CHECK
 from workers.engine.adapters.postgresql.names import qualified
 from workers.engine.adapters.postgresql.session import Transaction
 from workers.engine.adapters.postgresql.sync import stop as stop_sync
-from workers.engine.errors import Refused, Unsupported, WrongServer
+from workers.engine.errors import Refused, WrongServer
 
-OLDEST_VERSION = 140000  # CREATE OR REPLACE TRIGGER, client_connection_check_interval
 INSTALL_LOCK = 7_310_579_001  # an advisory lock of ours alone: two installs, or an install and a removal
 
 TABLES = {
@@ -98,8 +97,6 @@ def is_installed(transaction: Transaction) -> bool:
 
 def install(transaction: Transaction, plan: int, control_uid: str) -> None:
     """Make what is missing and note the plan; repeatable. Raises WrongServer for another control plane."""
-    if transaction.server_version < OLDEST_VERSION:
-        raise Unsupported("The target is older than PostgreSQL 14.", remedy="Upgrade it first.")
     transaction.run("SELECT pg_advisory_xact_lock($1)", INSTALL_LOCK)
     _make_schema(transaction)
     owner = transaction.value("SELECT control_uid FROM lockstep.control")

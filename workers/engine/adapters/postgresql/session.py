@@ -16,7 +16,7 @@ import psycopg
 from workers.engine.adapters.base import Address
 from workers.engine.adapters.postgresql.errors import host_not_found, not_connected, translated
 from workers.engine.adapters.postgresql.names import literal, quoted
-from workers.engine.errors import LockTimeout
+from workers.engine.errors import LockTimeout, Unsupported
 from workers.engine.vocabulary import TableName
 
 CONNECT_TIMEOUT_S = 5
@@ -28,6 +28,7 @@ KEEPALIVES: dict[str, Any] = {
     "keepalives_count": 3,
 }
 IDLE_IN_TRANSACTION_S = 3  # a worker that stopped in mid-batch lets go of its locks
+OLDEST_VERSION = 140000  # CREATE OR REPLACE TRIGGER, client_connection_check_interval
 FIRST_TRANSACTION_TIMEOUT = 170000  # the first version that has transaction_timeout
 
 # Values are compared as text between sessions, so their spelling may not depend on a role's or database's settings.
@@ -59,9 +60,8 @@ Values = tuple[Any, ...]
 class Transaction:
     """What one open transaction may do: run statements with `$1` parameters and read what they give."""
 
-    def __init__(self, cursor: psycopg.RawCursor[Values], server_version: int) -> None:
+    def __init__(self, cursor: psycopg.RawCursor[Values]) -> None:
         self._cursor = cursor
-        self.server_version = server_version
 
     def run(self, statement: str, *parameters: Any) -> int:
         """Return how many rows it touched."""
@@ -146,13 +146,12 @@ class Session:
         connection = self._connection
         if connection is None or connection.closed:
             connection = self._connection = self._connect()
-        version = connection.info.server_version
         limits = {
             "lock_timeout": _milliseconds(lock_timeout_s),
             "statement_timeout": _milliseconds(statement_timeout_s),
             "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_S),
         }
-        if version >= FIRST_TRANSACTION_TIMEOUT:
+        if connection.info.server_version >= FIRST_TRANSACTION_TIMEOUT:
             # Two statements may use up their limit; a transaction with more slow ones is cut off.
             whole_s = lock_timeout_s + 2 * statement_timeout_s + 1 if statement_timeout_s else 0
             limits["transaction_timeout"] = _milliseconds(whole_s)
@@ -160,7 +159,7 @@ class Session:
         cursor = psycopg.RawCursor(connection)
         begin = f"BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {_set_local(PINNED | limits)}"
         cursor.execute(begin.encode())
-        return Transaction(cursor, version)
+        return Transaction(cursor)
 
     def _connect(self) -> psycopg.Connection[Values]:
         address = self.address
@@ -191,6 +190,9 @@ class Session:
                 error, host=address.host, port=address.port, database=address.database, user=address.user
             )
             raise failure from None
+        if connection.info.server_version < OLDEST_VERSION:
+            connection.close()
+            raise Unsupported("The target is older than PostgreSQL 14.", remedy="Upgrade it first.")
         return connection
 
     def _blockers(self, table: TableName | None) -> tuple[str, ...]:
