@@ -9,6 +9,7 @@ import pytest
 from migrations_app import policy
 from migrations_app.lifecycle import PhaseStatus, PlanStatus, RunStatus
 from workers.engine import errors, operations  # noqa: F401  (registers the catalogue)
+from workers.engine.expressions.functions import ALIASES, FUNCTIONS
 from workers.engine.operation import OPERATIONS
 from workers.engine.signals import SIGNALS
 
@@ -49,27 +50,33 @@ def settings_read():
 
 
 def event_kinds():
-    """Second argument of every events.record(); a variable there stands for the texts of its assignments."""
+    """Second argument of every record(); a variable there stands for the texts that it is given in the same file."""
     kinds = set()
     for path, node, name in calls():
-        if name != "events.record":
+        if not name.endswith(("events.record", "_record")) or len(node.args) < 2:
             continue
         kind = node.args[1]
         if isinstance(kind, ast.Name):
-            tree = ast.parse(path.read_text())
-            values = [
-                each.value
-                for each in ast.walk(tree)
-                if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == kind.id
-            ]
-            kinds |= {text for value in values for text in texts(value)}
-        else:
-            kinds |= texts(kind)
+            kinds |= {text for value in values_of(kind.id, path) for text in texts(value)}
+        elif isinstance(kind, ast.Constant):
+            kinds.add(kind.value)
     return kinds
 
 
+def values_of(name, path):
+    """Everything that is assigned to a variable of this name in a file, on its own or side by side with others."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        for target in node.targets if isinstance(node, ast.Assign) else []:
+            if isinstance(target, ast.Name) and target.id == name:
+                yield node.value
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                yield from (
+                    value for each, value in zip(target.elts, node.value.elts, strict=True) if ast.unparse(each) == name
+                )
+
+
 def refusal_codes():
-    """`code` of every error class, `code=` of every refusal, and the first argument of every Blocker."""
+    """`code` of every error class, `code=` of every refusal, the code of every answer and of every Blocker."""
     codes = {each.code for each in classes(errors.EngineError)}
     for path in CODE:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -83,9 +90,15 @@ def refusal_codes():
                 }
     for _, node, name in calls():
         if name.endswith(("Refused", "Problem")):
-            codes |= {text for each in node.keywords if each.arg == "code" for text in texts(each.value)}
+            codes |= {
+                each.value.value
+                for each in node.keywords
+                if each.arg == "code" and isinstance(each.value, ast.Constant)
+            }
         if name == "Blocker" and isinstance(node.args[0], ast.Constant):
             codes.add(node.args[0].value)
+        if name == "_answer" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
+            codes.add(node.args[1].value)
     return codes | {f"{wait}_running" for wait in ("soak", "hold")}
 
 
@@ -108,6 +121,12 @@ def test_every_operation_has_its_page_with_every_parameter(kind):
     page = (DOCS / "reference" / "operations" / f"{kind}.md").read_text()
 
     assert [name for name in OPERATIONS[kind].parameters_schema()["properties"] if f"`{name}`" not in page] == []
+
+
+def test_every_function_of_the_mapping_language_is_documented():
+    page = (DOCS / "reference" / "operations" / "split_column.md").read_text()
+
+    assert [name for name in {*FUNCTIONS, *ALIASES} - {"||", "character_length"} if f"`{name}`" not in page] == []
 
 
 def test_every_refusal_is_documented():
