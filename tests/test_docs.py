@@ -95,11 +95,21 @@ def refusal_codes():
                 for each in node.keywords
                 if each.arg == "code" and isinstance(each.value, ast.Constant)
             }
-        if name == "Blocker" and isinstance(node.args[0], ast.Constant):
+        if name == "Blocker" and node.args and isinstance(node.args[0], ast.Constant):
             codes.add(node.args[0].value)
         if name == "_answer" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
             codes.add(node.args[1].value)
     return codes | {f"{wait}_running" for wait in ("soak", "hold")}
+
+
+def objection_codes():
+    """The code of every Objection, given first or by name."""
+    codes = set()
+    for _, node, name in calls():
+        if name == "Objection":
+            given = [*node.args[:1], *(each.value for each in node.keywords if each.arg == "code")]
+            codes |= {each.value for each in given if isinstance(each, ast.Constant)}
+    return codes
 
 
 def test_every_setting_is_documented():
@@ -131,6 +141,10 @@ def test_every_function_of_the_mapping_language_is_documented():
 
 def test_every_refusal_is_documented():
     assert refusal_codes() - documented("errors.md") == set()
+
+
+def test_every_objection_is_documented():
+    assert objection_codes() - documented("objections.md") == set()
 
 
 def test_every_event_is_documented():
