@@ -20,12 +20,23 @@ class Problem(Exception):
         super().__init__(f"{status} {self.code}: {body.get('detail', '')}")
 
 
+def sign_in(url: str, username: str, password: str, *, program: str) -> LockstepApi:
+    """Sign in as a person would, and return the API as a program of theirs sees it, with a token of its own."""
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    browser = LockstepApi(url, opener=opener)
+    session = browser.post("session/", {"username": username, "password": password})
+    browser.headers = {"X-CSRFToken": session["csrf_token"]}
+    issued = browser.post("tokens/", {"name": program, "password": password})
+    return LockstepApi(url, issued["token"])
+
+
 class LockstepApi:
     """One account's view of the API."""
 
-    def __init__(self, url: str, token: str = ""):
+    def __init__(self, url: str, token: str = "", *, opener: urllib.request.OpenerDirector | None = None):
         self.url = url.rstrip("/")
-        self.token = token
+        self.opener = opener or urllib.request.build_opener()
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def get(self, path: str, *, timeout_s: float = TIMEOUT_S) -> Any:
         return self._ask("GET", path, None, timeout_s)
@@ -37,16 +48,14 @@ class LockstepApi:
         return self._ask("PUT", path, body, TIMEOUT_S)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None, timeout_s: float) -> Any:
-        headers = {"Accept": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Token {self.token}"
+        headers = {"Accept": "application/json"} | self.headers
         if body is not None:
             headers["Content-Type"] = "application/json"
         request = urllib.request.Request(
             f"{self.url}/api/{path}", None if body is None else json.dumps(body).encode(), headers, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            with self.opener.open(request, timeout=timeout_s) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             raise Problem(error.code, _body(error.read())) from error
