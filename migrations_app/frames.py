@@ -1,0 +1,157 @@
+"""The frames of the feed, whole: the same over the socket and by HTTP. See docs/reference/feed.md for the protocol.
+
+hello     who speaks: protocol, epoch of the event log, server time
+snapshot  everything that the page shows, and how far it goes: seq of the events, cursor of the samples
+delta     what came since: applies to a page that stands exactly at `from` and `samples_from`
+beat      every two seconds, also when nothing happens
+bye       before the server closes
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.utils import timezone
+
+from migrations_app.charts import MARKED_KINDS, figures, markers, points_of, replicas_of
+from migrations_app.models import Plan, User
+from migrations_app.selectors.feed import (
+    MOST_EVENTS,
+    PROTOCOL,
+    epoch,
+    events_after,
+    events_before,
+    last_seq,
+    marked_events,
+    present_state,
+)
+from migrations_app.selectors.moments import iso
+from migrations_app.selectors.runs import present_run
+from migrations_app.selectors.series import Cursor, Series, producer_age_s, series_after, series_for
+
+Frame = dict[str, Any]
+TRIES = 3
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a reader has come, and what it was told last of what no number stands for."""
+
+    seq: int = 0
+    samples: Cursor = Cursor()
+    derived: str = ""
+    """The last `derived` as JSON, so that one that says the same is not sent again."""
+
+
+def hello() -> Frame:
+    return {"type": "hello", "proto": PROTOCOL, "epoch": epoch(), "server_ts": _now()}
+
+
+def snapshot(plan: Plan, actor: User) -> tuple[Frame, Place]:
+    """Return everything and the place that its reader has then. A constant number of queries and a bounded size."""
+    seq, state, derived = _settled(plan, actor)
+    log = [event for event in events_before(plan) if event["seq"] <= seq]
+    series, drawn = charts_of(plan, _expected(derived))
+    frame = {
+        "type": "snapshot",
+        "seq": seq,
+        "epoch": epoch(),
+        "server_ts": _now(),
+        "producer_age_ms": _age_ms(plan),
+        "state": state,
+        "derived": derived,
+        "log": log,
+        "samples_at": str(series.cursor),
+        "is_live": series.is_live,
+        "figures": drawn,
+    }
+    return frame, Place(seq, series.cursor, _json(derived))
+
+
+def charts_of(plan: Plan, expected_rows: int | None) -> tuple[Series, dict[str, Any]]:
+    """Return the measurements of the present run and the figures made of them; also for the page without scripts."""
+    series = series_for(plan, present_run(plan), expected_rows)
+    replicas = replicas_of(series, plan.target.replicas.values_list("name", flat=True))
+    events = marked_events(plan, MARKED_KINDS, series.first_ms)
+    return series, figures(series, plan.content, events, replicas)
+
+
+def delta(plan: Plan, actor: User, place: Place) -> tuple[Frame | None, Place]:
+    """Return what came since the place, and the next one; None for no news, a snapshot where that is shorter."""
+    events = events_after(plan, place.seq, MOST_EVENTS + 1)
+    state, derived = present_state(plan, actor)
+    run = state["run"]["id"] if state["run"] else 0
+    series = series_after(plan, place.samples)
+    if len(events) > MOST_EVENTS or series is None or run != place.samples.run:
+        return snapshot(plan, actor)
+    said = _json(derived)
+    if not events and series.cursor == place.samples and said == place.derived:
+        return None, place
+    series = replace(series, expected_rows=_expected(derived))
+    replicas = replicas_of(series, ())
+    seq = events[-1]["seq"] if events else place.seq
+    frame = {
+        "type": "delta",
+        "from": place.seq + 1,
+        "to": seq,
+        "server_ts": _now(),
+        "producer_age_ms": _age_ms(plan),
+        "events": events,
+        "samples": {
+            "from": str(place.samples),
+            "to": str(series.cursor),
+            "points": {key: line for key, line in points_of(series, plan.content, replicas).items() if line["x"]},
+            "markers": markers(events),
+        },
+    }
+    if said != place.derived:
+        frame["derived"] = derived
+    return frame, Place(seq, series.cursor, said)
+
+
+def beat(plan: Plan) -> Frame:
+    return {
+        "type": "beat",
+        "server_ts": _now(),
+        "last_seq": last_seq(plan),
+        "producer_age_ms": _age_ms(plan),
+    }
+
+
+def bye(code: int, *, retry_after_s: float = 0) -> Frame:
+    return {"type": "bye", "code": code, "retry_after_s": retry_after_s}
+
+
+def _settled(plan: Plan, actor: User) -> tuple[int, Frame, Frame]:
+    """Return a state and the number of the last event in it: read again where an event came in between.
+
+    Where they come too fast, the last state may be newer than its number. The next delta tells those events again, and
+    folding them in once more ends where they end.
+    """
+    for _ in range(TRIES):
+        seq = last_seq(plan)
+        plan.refresh_from_db()
+        state, derived = present_state(plan, actor)
+        if last_seq(plan) == seq:
+            break
+    return seq, state, derived
+
+
+def _expected(derived: Mapping[str, Any]) -> int | None:
+    return derived["run"]["rows_expected"] if derived["run"] else None
+
+
+def _age_ms(plan: Plan) -> int | None:
+    age_s = producer_age_s(plan)
+    return None if age_s is None else round(age_s * 1000)
+
+
+def _now() -> str:
+    return iso(timezone.now())
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
