@@ -164,6 +164,13 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "PlanStatus": "migrations_app.api.shapes.PLAN_STATUSES",
+        "PhaseStatus": "migrations_app.api.shapes.PHASE_STATUSES",
+        "RunStatus": "migrations_app.api.shapes.RUN_STATUSES",
+        "PhaseName": "migrations_app.api.shapes.PHASE_NAMES",
+        "Direction": "migrations_app.api.shapes.DIRECTIONS",
+    },
 }
 
 # Logs: one JSON line per fact; django.db.backends stays silent, since its lines hold parameters.

@@ -1,1 +1,1 @@
-"""The public HTTP API: parse, call a service or selector, render."""
+"""The public HTTP API: parse, call one service or selector, render. It decides nothing itself."""

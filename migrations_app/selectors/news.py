@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from migrations_app.models import Event, Plan, Run
+from migrations_app.models import Event, EventStream, Plan, Run
 from migrations_app.selectors.moments import iso
 
 MOST_EVENTS = 500
@@ -41,3 +41,9 @@ def samples_after(run: Run, n: int, *, limit: int = MOST_EVENTS) -> list[dict[st
         }
         for sample in samples
     ]
+
+
+def last_seq(plan: Plan) -> int:
+    """Return the number of the plan's newest event; 0 where there is none."""
+    stream = EventStream.objects.filter(kind="plan", object_id=plan.pk).first()
+    return stream.last_seq if stream else 0

@@ -28,6 +28,7 @@ from migrations_app.selectors.access import access_plans
 from migrations_app.selectors.facts import facts_for
 from migrations_app.selectors.moments import iso
 from migrations_app.selectors.runs import giver_of, present_run, run_as_dict
+from migrations_app.selectors.target_detail import supervisor_as_dict
 from migrations_app.selectors.votes import approvals_of, editors_of, standing_by_group, why_void
 from migrations_app.words import PhaseNow, PreflightNow, RunNow, Situation, words_for
 from workers.engine.vocabulary import Direction, Phase, Step
@@ -50,8 +51,7 @@ def plan_detail(plan: Plan, actor: User) -> dict[str, Any]:
     startable, revertible = next_startable(rows), last_revertible(rows)
     found = _blockers_by_way(plan, rows, startable, revertible)
     lease = SupervisorLease.objects.filter(target=plan.target_id).first()
-    beat_at = lease.beat_at if lease else None
-    supervisor_alive = beat_at is not None and (now - beat_at).total_seconds() < settings.LOCKSTEP_LEASE_S
+    supervisor = supervisor_as_dict(lease)
     standing = standing_by_group(plan, approvals, editors)
     missing = {group: max(0, needed - len(standing[group])) for group, needed in APPROVALS_BY_GROUP.items()}
     may, may_not = _rights(plan, actor, rows, run, editors)
@@ -65,7 +65,7 @@ def plan_detail(plan: Plan, actor: User) -> dict[str, Any]:
             preflight=_preflight_now(plan),
             startable=startable,
             blockers=found.get((startable, Direction.FORWARD), ()) if startable else (),
-            supervisor_alive=supervisor_alive,
+            supervisor_alive=supervisor["alive"],
             lease_s=settings.LOCKSTEP_LEASE_S,
         )
     )
@@ -104,7 +104,7 @@ def plan_detail(plan: Plan, actor: User) -> dict[str, Any]:
             if approval.decision == Approval.Decision.CHANGES
         ],
         "run": run_as_dict(run, lanes, commands) if run else None,
-        "supervisor": {"alive": supervisor_alive, "beat_at": iso(beat_at)},
+        "supervisor": supervisor,
         "may": may,
         "confirm": {
             # whether the verb asks for the target's name and a fresh password

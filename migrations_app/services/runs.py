@@ -36,6 +36,13 @@ def run_start(
     plan = locked(plan)
     if actor is not None:
         authorize(actor, "run_start" if direction is Direction.FORWARD else "plan_rollback", plan)
+    if direction is Direction.FORWARD and chain_until and chain_until not in CHAINED:
+        raise ServiceRefused(
+            f"{chain_until} does not start by itself: a person starts it.",
+            remedy=f"Chain at most until {CHAINED[-1]}.",
+            code="chain_too_far",
+            field="chain_until",
+        )
     found = phase_blockers(plan, phase, direction)
     if found:
         raise PhaseBlocked(found)

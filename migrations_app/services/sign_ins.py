@@ -67,6 +67,11 @@ def grave_check(
             code="confirmation_missing",
             field="confirm_target",
         )
+    password_check(actor, password=password, reauthenticated_at=reauthenticated_at, address=address)
+
+
+def password_check(actor: User, *, password: str, reauthenticated_at: float | None, address: str) -> None:
+    """Raise unless the person gave the password a moment ago, or gives it now."""
     if is_reauthenticated(reauthenticated_at, timezone.now().timestamp()):
         return
     if not password:
@@ -76,8 +81,7 @@ def grave_check(
             code="password_needed",
             field="password",
         )
-    if sign_in_check(actor.username, password, address=address).pk != actor.pk:
-        raise WrongCredentials("Name or password is wrong.")
+    sign_in_check(actor.username, password, address=address)
 
 
 def _refuse_guessing(known: User | None, address: str) -> None:
