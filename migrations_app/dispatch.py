@@ -15,6 +15,8 @@ import redis
 from celery import signature
 from django.conf import settings
 from django.db import transaction
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 logger = logging.getLogger("lockstep.dispatch")
 
@@ -46,7 +48,10 @@ def _kombu_errors() -> tuple[type[Exception], ...]:
 
 @cache
 def _redis() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
+    """Without retries: a hint is not worth waiting for, least of all between two batches or before an answer."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
+    )
 
 
 def plan_topic(plan_id: int) -> str:

@@ -51,7 +51,7 @@ def supervision_end(owner: str) -> None:
     SupervisorLease.objects.filter(owner=owner).update(until=None)
 
 
-def sample_record(target_id: int, readings: list[dict[str, Any]]) -> bool:
+def sample_write(target_id: int, readings: list[dict[str, Any]]) -> bool:
     """Append one sample; False where another supervisor was faster with the same number."""
     last = TargetSample.objects.filter(target=target_id).order_by("-n").values_list("n", flat=True).first()
     try:
@@ -62,7 +62,7 @@ def sample_record(target_id: int, readings: list[dict[str, Any]]) -> bool:
     return True
 
 
-def probes_record(plan_id: int, seconds: Iterable[ProbedSecond]) -> None:
+def probes_write(plan_id: int, seconds: Iterable[ProbedSecond]) -> None:
     """Write buckets of seconds that are over; one that is there already stays."""
     rows = (
         ProbeBucket(plan_id=plan_id, second=each.second, total=each.total, bad=each.bad, worst_ms=each.worst_ms)

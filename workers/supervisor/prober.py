@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from migrations_app.models import Plan, Target
 from migrations_app.selectors.clock import ControlClock
-from migrations_app.services.samples import ProbedSecond, probes_record
+from migrations_app.services.samples import ProbedSecond, probes_write
 from workers.engine.adapters.base import Adapter
 from workers.engine.budget import Bucket, Objective
 from workers.engine.errors import EngineError, Refused
@@ -78,7 +78,7 @@ class Prober(threading.Thread):
                 self._count(self._objective.is_good(latency_ms), latency_ms)
                 if self._over:
                     with borrowed_connection():
-                        probes_record(self._plan.pk, self._over)
+                        probes_write(self._plan.pk, self._over)
                     self._over = []
                 self._ended.wait(max(0.0, EVERY_S - (time.monotonic() - began)))
 

@@ -14,7 +14,7 @@ from typing import Any
 from migrations_app.lifecycle import PlanStatus
 from migrations_app.models import Plan, Target
 from migrations_app.selectors.clock import ControlClock
-from migrations_app.services.samples import sample_record
+from migrations_app.services.samples import sample_write
 from workers.engine.adapters.base import Adapter
 from workers.engine.signals import SIGNALS, Settings
 from workers.engine.throttle import Reading
@@ -116,7 +116,7 @@ class Watch(threading.Thread):
         self._worst.clear()
         for plan in self._plans.values():
             readings += plan.readings(self._servers.primary)
-        sample_record(self._target_id, readings)
+        sample_write(self._target_id, readings)
         for plan in self._plans.values():
             plan.brake()
 
