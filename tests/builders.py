@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from migrations_app.models import Plan, PlanPhase, RoleGrant, SupervisorLease, Target, User
+from migrations_app.models import Lane, Plan, PlanPhase, RoleGrant, Run, SupervisorLease, Target, User
 from migrations_app.services.approvals import approval_give
 from migrations_app.services.plans import plan_abandon, plan_create, plan_submit
 from workers.engine.vocabulary import PHASES, Phase
@@ -109,6 +109,37 @@ def a_plan(
         Plan.objects.filter(pk=plan.pk).update(status=status)
     plan.refresh_from_db()
     return plan
+
+
+def a_run(
+    status: str = "running",
+    *,
+    phase: str = "backfill",
+    direction: str = "forward",
+    plan: Plan | None = None,
+    rows: int = 0,
+    rows_expected: int | None = 200_000,
+    **fields: Any,
+) -> Run:
+    """Return a run of this phase, with one lane that a worker has just renewed."""
+    before = PHASES[PHASES.index(Phase(phase)) - 1] if phase != "expand" else ""
+    plan = plan or a_plan(done=before, status="approved" if before else "active", target=a_watched_target())
+    row = plan.phases.get(name=phase)
+    ended = {"aborted": "failed", "failed": "failed", "succeeded": "done"}
+    row.status = ended.get(status, "running" if direction == "forward" else "reverting")
+    row.since = timezone.now()
+    row.save()
+    run = Run.objects.create(
+        plan=plan,
+        phase=row,
+        direction=direction,
+        status=status,
+        digest=plan.digest,
+        started_at=timezone.now(),
+        **fields,
+    )
+    Lane.objects.create(run=run, rows=rows, rows_expected=rows_expected, beat_at=timezone.now(), owner="worker")
+    return run
 
 
 def with_clean_preflight(plan: Plan, *, rows: int = 200_000, objections: tuple[dict[str, Any], ...] = ()) -> Plan:

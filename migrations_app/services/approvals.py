@@ -11,7 +11,7 @@ from migrations_app.lifecycle import PlanStatus, move
 from migrations_app.models import Approval, Confirmation, Plan, User
 from migrations_app.policy import APPROVALS_BY_GROUP, GATE_BY_KEY
 from migrations_app.selectors.votes import editors_of
-from migrations_app.services.errors import DigestMoved, ServiceRefused
+from migrations_app.services.errors import DigestMoved, InputRefused, ServiceRefused
 from migrations_app.services.plans import locked
 
 OVERRIDABLE_WAITS = ("soak", "hold", "side_unused")
@@ -28,14 +28,13 @@ def approval_give(plan: Plan, group: str, *, digest: str, actor: User, comment: 
     authorize(actor, "plan_approve", plan)
     _refuse_own(plan, actor)
     if group not in APPROVALS_BY_GROUP:
-        raise ServiceRefused(
-            f'There is no approval "{group}".', remedy="Choose expand, cutover or contract.", code="group_unknown"
+        raise InputRefused(
+            f'There is no approval "{group}".',
+            remedy="Choose expand, cutover or contract.",
+            code="group_unknown",
+            field="group",
         )
-    if digest != plan.digest:
-        raise DigestMoved(
-            f"The plan changed since you looked at it: it is revision {plan.revision} ({plan.short_digest}) now.",
-            remedy="Look at what changed and approve that, if you agree.",
-        )
+    _refuse_moved(plan, digest)
     if plan.status not in (PlanStatus.SUBMITTED, PlanStatus.APPROVED, PlanStatus.ACTIVE):
         raise ServiceRefused(
             f"The plan is {plan.status}; there is nothing to approve.",
@@ -65,7 +64,10 @@ def changes_request(plan: Plan, *, digest: str, actor: User, comment: str) -> Ap
     plan = locked(plan)
     authorize(actor, "plan_approve", plan)
     if not comment.strip():
-        raise ServiceRefused("A comment is missing.", remedy="Say what should change.", field="comment")
+        raise InputRefused(
+            "A comment is missing.", remedy="Say what should change.", code="comment_missing", field="comment"
+        )
+    _refuse_moved(plan, digest)
     move(plan, PlanStatus.DRAFT)
     voided = plan.approvals.filter(decision="approved", voided_at=None).update(voided_at=timezone.now())
     approval = Approval.objects.create(
@@ -88,7 +90,7 @@ def gate_confirm(plan: Plan, gate: str, *, actor: User, reason: str = "", overri
     authorize(actor, "gate_override" if override else "gate_confirm", plan)
     known = GATE_BY_KEY.get(gate)
     if known is None and not (override and gate in OVERRIDABLE_WAITS):
-        raise ServiceRefused(
+        raise InputRefused(
             f'There is no gate "{gate}".',
             remedy=f"Gates: {', '.join(GATE_BY_KEY)}; waits that can be overridden: {', '.join(OVERRIDABLE_WAITS)}.",
             code="gate_unknown",
@@ -98,7 +100,7 @@ def gate_confirm(plan: Plan, gate: str, *, actor: User, reason: str = "", overri
             f"{known.title}: this cannot be overridden.", remedy="Confirm it when it is true.", code="gate_firm"
         )
     if override and not reason.strip():
-        raise ServiceRefused(
+        raise InputRefused(
             "An override needs a reason.", remedy="Say why it is safe.", code="reason_missing", field="reason"
         )
     existing = plan.confirmations.filter(gate=gate, voided_at=None).first()
@@ -115,6 +117,14 @@ def gate_confirm(plan: Plan, gate: str, *, actor: User, reason: str = "", overri
 def confirmations_void(plan: Plan, gates: list[str]) -> None:
     """Void what was said of these gates, since the phase they opened was rolled back. In the caller's transaction."""
     plan.confirmations.filter(gate__in=gates, voided_at=None).update(voided_at=timezone.now())
+
+
+def _refuse_moved(plan: Plan, digest: str) -> None:
+    if digest != plan.digest:
+        raise DigestMoved(
+            f"The plan changed since you looked at it: it is revision {plan.revision} ({plan.short_digest}) now.",
+            remedy="Look at what changed and decide on that.",
+        )
 
 
 def _refuse_own(plan: Plan, actor: User) -> None:

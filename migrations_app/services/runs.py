@@ -17,7 +17,7 @@ from migrations_app.lifecycle import ACTIVE_RUNS, PhaseStatus, PlanStatus, RunSt
 from migrations_app.models import Command, Lane, Plan, PlanPhase, Run, TableClaim, User
 from migrations_app.policy import table_claimed
 from migrations_app.selectors.facts import phase_blockers
-from migrations_app.services.errors import PhaseBlocked, ServiceRefused
+from migrations_app.services.errors import InputRefused, PhaseBlocked, ServiceRefused
 from migrations_app.services.plans import locked
 from workers.engine.vocabulary import PHASES, Backfill, Compare, Direction, Phase
 
@@ -37,7 +37,7 @@ def run_start(
     if actor is not None:
         authorize(actor, "run_start" if direction is Direction.FORWARD else "plan_rollback", plan)
     if direction is Direction.FORWARD and chain_until and chain_until not in CHAINED:
-        raise ServiceRefused(
+        raise InputRefused(
             f"{chain_until} does not start by itself: a person starts it.",
             remedy=f"Chain at most until {CHAINED[-1]}.",
             code="chain_too_far",
@@ -170,13 +170,13 @@ def run_tune(run: Run, changes: Mapping[str, float], *, actor: User) -> Run:
     for name, value in changes.items():
         most_name = f"{name}_most"
         if most_name not in LIMITS:
-            raise ServiceRefused(
+            raise InputRefused(
                 f'"{name}" cannot be changed while running.', remedy="Change rate_rows_per_s or batch_rows.", field=name
             )
         most = plan_limit = run.plan.content["limits"][most_name]
         least = LIMITS[name][1]
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise ServiceRefused(
+            raise InputRefused(
                 f"{name} must lie between {least:g} and {plan_limit:g}, the bound that was approved.",
                 remedy="Choose a value within it, or edit the plan and have it approved again.",
                 code="outside_approved_bounds",
@@ -201,7 +201,7 @@ def plan_rollback(
     if actor is not None:
         authorize(actor, "plan_rollback", plan)
     if to and to not in set(Phase):
-        raise ServiceRefused(f'There is no phase "{to}".', remedy=f"Phases: {', '.join(PHASES)}.", field="to")
+        raise InputRefused(f'There is no phase "{to}".', remedy=f"Phases: {', '.join(PHASES)}.", field="to")
     run = plan.runs.filter(status__in=ACTIVE_RUNS).select_related("phase").first()
     if run is not None:
         if run.direction == Direction.BACK:
