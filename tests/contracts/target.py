@@ -16,6 +16,25 @@ from workers.engine.vocabulary import Fence, Phase
 
 CONTROL_UID = "control-1"
 
+# All but the extension's own objects; dropping the schema public would take those and the default grants along.
+EVERYTHING = """
+SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace
+WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'public')
+UNION ALL
+SELECT format('DROP %s IF EXISTS public.%I CASCADE', CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN
+  'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END, relname)
+FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm', 'f', 'v')
+  AND relname NOT LIKE 'pg\\_stat\\_statements%'
+UNION ALL
+SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure)
+FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'pg\\_stat\\_statements%'
+UNION ALL
+SELECT format('DROP TYPE IF EXISTS public.%I CASCADE', typname)
+FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype IN ('e', 'd')
+UNION ALL
+SELECT format('DROP PUBLICATION %I', pubname) FROM pg_publication
+"""
+
 
 def target_is_there() -> bool:
     return "LOCKSTEP_TEST_TARGET_URL" in os.environ
@@ -77,25 +96,8 @@ class Target:
         self.root.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'lockstep:%'"
         )
-        # Everything goes but the extension: dropping the schema would take it along, and the default grants too.
-        self.root.execute(
-            """
-            DO $$ DECLARE found record; BEGIN
-              FOR found IN SELECT nspname FROM pg_namespace
-                WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'public')
-              LOOP EXECUTE format('DROP SCHEMA %I CASCADE', found.nspname); END LOOP;
-              FOR found IN SELECT oid::regclass AS name, relkind FROM pg_class
-                WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm', 'f', 'v')
-                  AND relname NOT LIKE 'pg_stat_statements%'
-              LOOP
-                IF to_regclass(found.name::text) IS NOT NULL THEN
-                  EXECUTE format('DROP %s %s CASCADE', CASE found.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN
-                    'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END, found.name);
-                END IF;
-              END LOOP;
-            END $$
-            """
-        )
+        for (statement,) in self.root.execute(EVERYTHING).fetchall():
+            self.root.execute(statement.encode())
 
     def close(self) -> None:
         self.root.close()

@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from workers.engine.adapters.postgresql import fence as fences
 from workers.engine.adapters.postgresql import ledger, sync
 from workers.engine.adapters.postgresql.catalogue import Found, read_table
 from workers.engine.adapters.postgresql.ledger import Entry
-from workers.engine.adapters.postgresql.names import column_type, qualified, quoted
+from workers.engine.adapters.postgresql.names import checked, column_type, qualified, quoted
 from workers.engine.adapters.postgresql.session import Session, Transaction
 from workers.engine.adapters.postgresql.standing import fingerprint, require_sync
 from workers.engine.errors import (
@@ -91,8 +91,25 @@ def table_of(action: PlainAction) -> TableName:
     return action.table
 
 
+def check_names(action: PlainAction) -> None:
+    """Raise IdentifierRefused for any name of the action, also where no statement would come to name it."""
+    names = [*astuple(table_of(action))]
+    match action:
+        case StartSync() | StopSync() | Lead():
+            names += [action.sync.name, *action.sync.old, *action.sync.new]
+        case Retire() | Restore():
+            names += [action.column, action.retired_name]
+        case Purge():
+            names.append(action.retired_name)
+        case AddColumn() | DropColumn() | AllowNull() | EnforceNotNull():
+            names.append(action.column)
+    for name in names:
+        checked(name)
+
+
 def read_place(transaction: Transaction, action: PlainAction, *, with_ledger: bool) -> Place:
     """`with_ledger` is False where the schema lockstep is not there yet."""
+    check_names(action)
     table = table_of(action)
     found = read_table(transaction, table)
     if not with_ledger:
