@@ -48,6 +48,11 @@ def record(
 
 def stream_of(about: Plan | Target | User | None) -> tuple[str, int]:
     """Return kind and object id of the stream that tells of this object."""
-    if about is None:
-        return "user", 0
-    return {Plan: "plan", Target: "target", User: "user"}[type(about)], about.pk
+    match about:
+        case Plan():
+            return "plan", about.pk
+        case Target():
+            return "target", about.pk
+        case None:
+            return "user", 0
+    return "user", about.pk

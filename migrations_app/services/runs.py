@@ -105,7 +105,7 @@ def run_pause(run: Run, *, actor: User | None, guard: str = "", key: str = "", r
         return command
     if run.status == RunStatus.ENQUEUED:
         move(run, RunStatus.PAUSED, wait_reason="", wait_verdict="", wait_since=None)
-        Command.objects.filter(pk=command.pk).update(acknowledged_at=timezone.now())
+        _acknowledge(command)
         payload = {"run": run.pk, "phase": run.phase.name, "direction": run.direction}
         events.record(run.plan, "run_paused", payload, actor=actor, by=by)
     else:
@@ -131,7 +131,7 @@ def run_resume(run: Run, *, actor: User, key: str = "", reason: str = "") -> Com
         error_fact="",
         error_remedy="",
     )
-    Command.objects.filter(pk=command.pk).update(acknowledged_at=timezone.now())
+    _acknowledge(command)
     events.record(run.plan, "run_resumed", {"run": run.pk, "reason": reason}, actor=actor)
     enqueue_run(run.pk)
     return command
@@ -166,6 +166,12 @@ def run_tune(run: Run, changes: Mapping[str, float], *, actor: User) -> Run:
     """Change rate or batch size of a run within the bounds that were approved."""
     run = _locked_run(run)
     authorize(actor, "run_tune", run.plan)
+    if not changes:
+        raise InputRefused(
+            "There is nothing to change.", remedy="Give rate_rows_per_s or batch_rows.", code="nothing_to_tune"
+        )
+    if not run.is_active:
+        raise ServiceRefused(f"Run {run.pk} is {run.status} already; there is nothing to tune.", code="run_ended")
     limits = dict(run.limits)
     for name, value in changes.items():
         most_name = f"{name}_most"
@@ -260,6 +266,12 @@ def _command(
         run=run, verb=verb, idempotency_key=key or uuid.uuid4().hex, user=actor, guard=guard, reason=reason.strip()
     )
     return run, command
+
+
+def _acknowledge(command: Command) -> None:
+    """Note that the command is in force already, without a worker."""
+    command.acknowledged_at = timezone.now()
+    command.save(update_fields=["acknowledged_at"])
 
 
 def _locked_run(run: Run) -> Run:
