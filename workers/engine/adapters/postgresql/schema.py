@@ -67,6 +67,13 @@ TABLES = {
 # The row is rewritten with every batch: room on its page keeps these updates out of the index.
 STORAGE = {"progress": "WITH (fillfactor = 50)", "lane": "WITH (fillfactor = 50)"}
 
+# By a query: to_regclass would answer from a cache that waiting for the advisory lock does not refresh.
+INSTALLED = """
+SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE n.nspname = 'lockstep' AND c.relname = 'control')
+"""
+
+# No row where there is no such schema.
 FOREIGN = """
 SELECT EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = n.oid)
   OR EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = n.oid)
@@ -92,7 +99,7 @@ ORDER BY 1
 
 
 def is_installed(transaction: Transaction) -> bool:
-    return transaction.value("SELECT to_regclass('lockstep.control') IS NOT NULL") is True
+    return transaction.value(INSTALLED) is True
 
 
 def install(transaction: Transaction, plan: int, control_uid: str) -> None:
@@ -113,9 +120,10 @@ def install(transaction: Transaction, plan: int, control_uid: str) -> None:
 def _make_schema(transaction: Transaction) -> None:
     if is_installed(transaction):
         return
-    if transaction.value("SELECT to_regnamespace('lockstep') IS NULL"):
+    is_filled = transaction.value(FOREIGN)
+    if is_filled is None:
         transaction.run("CREATE SCHEMA lockstep")
-    elif transaction.value(FOREIGN):
+    elif is_filled:
         raise Refused("There is a schema lockstep that Lockstep did not make.", remedy="Rename it, and try again.")
     for name, columns in TABLES.items():
         transaction.run(f"CREATE TABLE lockstep.{name} ({columns}) {STORAGE.get(name, '')}")
