@@ -154,7 +154,10 @@ class Adapter(Protocol):
 
     # What the plan puts there.
     def install(self, plan: int, control_uid: str) -> None:
-        """Create the lockstep schema and its tables; repeatable. Raises WrongServer where another control plane owns it."""
+        """Create the lockstep schema and its tables; repeatable.
+
+        Raises WrongServer where another control plane owns it.
+        """
 
     def remove(self, plan: int) -> None:
         """Remove everything of this plan, and the schema where no other plan is left; repeatable (law 6)."""
@@ -180,7 +183,10 @@ class Adapter(Protocol):
 
     def read_checkpoint(self, fence: Fence) -> Checkpoint | None: ...
     def next_boundary(self, action: BatchAction, after: Cursor | None, rows: int) -> Cursor | None:
-        """Return the key of the `rows`-th row after `after`, or of the last one; None past the end. Keyset, no OFFSET over the table."""
+        """Return the key of the `rows`-th row after `after`, or of the last one; None past the end.
+
+        Keyset, no OFFSET over the table. A walk that was given the last key is at its end, whatever is added meanwhile.
+        """
 
     def copy(self, action: Backfill, after: Cursor | None, upto: Cursor, fence: Fence) -> Batch:
         """Bring one range into step: fence check, rows, checkpoint, one transaction.
