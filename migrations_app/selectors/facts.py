@@ -97,8 +97,11 @@ def supervisor_is_alive(plan: Plan, now: datetime) -> bool:
 
 
 def side_unused_since(plan: Plan, phase: Phase, direction: Direction, sample: TargetSample | None) -> datetime | None:
-    """Return since when the side to be dropped has been unused, by the target's last sample; None where not known."""
-    if sample is None:
+    """Return since when the side to be dropped has been unused, by the target's last sample; None where not known.
+
+    A sample that is stale knows nothing: the side may have been used since, while nobody watched.
+    """
+    if sample is None or timezone.now() - sample.at > timedelta(seconds=settings.LOCKSTEP_STALE_S):
         return None
     side = "new" if (phase, direction) == (Phase.EXPAND, Direction.BACK) else "old"
     for reading in sample.readings:
