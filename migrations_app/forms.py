@@ -268,8 +268,23 @@ class PlanForm:
         ]
 
     @property
+    def has_problem_in_limits(self) -> bool:
+        return self._has_problem_in("limits.")
+
+    @property
+    def has_problem_in_rules(self) -> bool:
+        return self._has_problem_in("rules.")
+
+    @property
+    def has_problem_in_guards(self) -> bool:
+        return self._has_problem_in("guards.")
+
+    @property
     def actions(self) -> tuple[str, ...]:
         return ACTIONS
+
+    def _has_problem_in(self, prefix: str) -> bool:
+        return any(name.startswith(prefix) for name in self.problems)
 
     def _labelled(self, name: str, default: float) -> Input:
         label, unit, hint = LABELS[name]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +12,12 @@ from django.utils import timezone
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
 
+from migrations_app.charts import rows_for_table
+from migrations_app.forms import LABELS
 from migrations_app.looks import Look, look_of, looks_as_dict
+from migrations_app.policy import phase_title
 from migrations_app.words import span
+from workers.engine.vocabulary import Phase
 
 register = template.Library()
 
@@ -93,3 +99,87 @@ def looks_script() -> SafeString:
 def part(mapping: Any, key: Any) -> Any:
     """Look a key up that is a variable."""
     return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.filter
+def phase_words(name: str) -> str:
+    """Return a phase's name as people read it."""
+    return phase_title(Phase(name))
+
+
+@register.simple_tag
+def strip_mark(status: str) -> SafeString:
+    """Draw one phase of the small strip in lists; the strip as a whole has words for those who do not see it."""
+    look = look_of("phase", status)
+    return format_html('<span class="tone-{}">{}</span>', look.tone, glyph(look.glyph))
+
+
+@register.filter
+def clock_gap(command: Any) -> str:
+    """Return how long after its request a command's last write in the target was; empty where one is not known."""
+    if not command or not command.get("last_write_at"):
+        return ""
+    gap = datetime.fromisoformat(command["last_write_at"]) - datetime.fromisoformat(command["requested_at"])
+    return f"{gap.total_seconds():+.2f} s"
+
+
+@register.filter
+def since_request(command: Any, name: str) -> str:
+    """Return how long after its request one of a command's clocks struck."""
+    if not command or not command.get(name):
+        return ""
+    gap = datetime.fromisoformat(command[name]) - datetime.fromisoformat(command["requested_at"])
+    return f"{gap.total_seconds():.2f} s after the request"
+
+
+@register.filter
+def chart_table(figure: Any) -> Any:
+    """Return a chart's newest values as rows."""
+    return rows_for_table(figure)
+
+
+@register.filter
+def moment_of_ms(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+@register.filter
+def as_text(value: Any) -> str:
+    """Return a value of a plan's content as one reads it in a comparison."""
+    return (
+        "–"
+        if value is None
+        else json.dumps(value, ensure_ascii=False)
+        if isinstance(value, dict | list)
+        else str(value)
+    )
+
+
+@register.simple_tag
+def new_key() -> str:
+    """Return a key that makes one press of a button one command, however often it is sent."""
+    return uuid.uuid4().hex
+
+
+@register.filter
+def humanised(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+@register.filter
+def setting_label(name: str) -> str:
+    """Return what a limit or rule is called in the form."""
+    return next((label for path, (label, _, _) in LABELS.items() if path.endswith(f".{name}")), humanised(name))
+
+
+@register.filter
+def setting(value: float, name: str) -> str:
+    """Return a limit or rule with its unit."""
+    unit = next((unit for path, (_, unit, _) in LABELS.items() if path.endswith(f".{name}")), "")
+    return span(value) if unit == "s" and value >= 120 else f"{value:,g} {unit}".strip()
+
+
+@register.filter
+def dashed(name: str) -> str:
+    """Return a field's name as its input's id has it."""
+    return name.replace(".", "-").replace("_", "-")

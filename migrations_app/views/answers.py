@@ -28,7 +28,7 @@ class Refusal:
     code: str = "refused"
     field: str = ""
     status: int = 409
-    more: list[str] = field(default_factory=list)
+    more: tuple = ()
     """Everything else that stands in the way."""
 
     @classmethod

@@ -29,6 +29,7 @@ from migrations_app.services.sign_ins import REAUTHENTICATED_AT
 from migrations_app.stop_by_hand import stop_line
 from migrations_app.views.answers import REFUSALS, Refusal, text_of
 from migrations_app.views.pages import plan_or_404, show
+from workers.engine.expressions.functions import FUNCTIONS
 
 LIST_PAGE = 50
 HISTORY_PAGE = 100
@@ -152,6 +153,9 @@ def plan_approval(request: HttpRequest, plan_id: int, group: str) -> HttpRespons
         "votes": detail["approvals"][group],
         "phases": [phase for phase in detail["phases"] if phase["group"] == group],
         "signed": last_signed(plan, detail),
+        "backfill_s": detail["preflight"]["rows"] / plan.content["limits"]["rate_rows_per_s"]
+        if detail["preflight"]
+        else 0,
         "others": [name for name in APPROVALS_BY_GROUP if name != group],
     }
     return show(request, "plans/approve.html", context, section="plans")
@@ -179,7 +183,12 @@ def is_fresh(request: HttpRequest) -> bool:
 def _form(request: HttpRequest, form: PlanForm, plan: Plan | None = None, status: int = 200) -> HttpResponse:
     if plan and not is_allowed(request.user, "plan_edit", plan):
         raise PermissionDenied("Plans are changed by authors.")
-    context = {"form": form, "targets": access_targets(request.user), "plan": plan_row(plan) if plan else None}
+    context = {
+        "form": form,
+        "targets": access_targets(request.user),
+        "plan": plan_row(plan) if plan else None,
+        "functions": sorted(set(FUNCTIONS) - {"||"}),
+    }
     return show(request, "plans/form.html", context, section="plans", status=422 if form.problems else status)
 
 

@@ -102,6 +102,7 @@ def _form(
             {name: values.get(f"replicas.{index}.{name}", "") for name in ("name", "host", "port")} | {"index": index}
             for index in range(REPLICAS_MOST)
         ],
+        "replica_fields": (("name", "Name"), ("host", "Host"), ("port", "Port")),
         "refusal": refusal,
         "checks": checks,
         "environments": Target.Environment.choices,

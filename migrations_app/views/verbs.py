@@ -16,9 +16,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from migrations_app.models import Plan
-from migrations_app.policy import is_grave, phase_title
+from migrations_app.policy import phase_title, rollback_is_grave, start_is_grave
 from migrations_app.selectors.board import ABORT_REASONS
-from migrations_app.selectors.plans import last_revertible, plan_detail
+from migrations_app.selectors.plans import plan_detail
 from migrations_app.services.approvals import approval_give, changes_request, gate_confirm
 from migrations_app.services.errors import InputRefused
 from migrations_app.services.plans import plan_abandon, plan_submit
@@ -28,7 +28,7 @@ from migrations_app.services.sign_ins import REAUTHENTICATED_AT, grave_check
 from migrations_app.views.answers import answer, text_of
 from migrations_app.views.pages import plan_or_404, run_or_404, show
 from migrations_app.views.plans import is_fresh
-from workers.engine.vocabulary import Direction, Phase
+from workers.engine.vocabulary import Phase
 
 
 @login_required
@@ -100,7 +100,7 @@ def start(request: HttpRequest, plan_id: int, phase: str) -> HttpResponseBase:
     """Start a phase; contract and purge ask first."""
     plan, wanted = plan_or_404(request, plan_id), _phase(phase)
     here = reverse("start", args=[plan.pk, phase])
-    grave = is_grave(wanted, Direction.FORWARD)
+    grave = start_is_grave(wanted)
     if request.method != "POST":
         return _ask(request, plan, "start", phase=wanted)
 
@@ -127,8 +127,7 @@ def roll_back(request: HttpRequest, plan_id: int) -> HttpResponseBase:
     )
 
     def act() -> str:
-        last = last_revertible(list(plan.phases.all()))
-        if last and is_grave(last, Direction.BACK):
+        if rollback_is_grave({Phase(row.name): row.status for row in plan.phases.all()}):
             _check_grave(request, plan)
         plan_rollback(plan, actor=request.user, to=to, reason=reason, key=key)
         return "The rollback has begun. Old and new side stay in step until each phase is undone."

@@ -1,0 +1,263 @@
+// Draws the figures that the server made, and extends them by the points that come. Knows Plotly; decides nothing.
+
+export const MOST_POINTS = 900;
+const WINDOW_MS = MOST_POINTS * 1000;
+const LINE = 1.5;
+
+// Put in what a token is in the present theme, wherever a figure names one as `var(--name)`.
+export function resolve(value, colourOf) {
+  if (typeof value === "string") return value.startsWith("var(") ? colourOf(value) : value;
+  if (Array.isArray(value)) return value.some((item) => typeof item === "object" && item) ? value.map((item) => resolve(item, colourOf)) : value;
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolve(inner, colourOf)]));
+}
+
+// Leave out what a trace has already: an answer may begin before the place where the page stands.
+export function newer(line, lastX) {
+  const from = lastX === undefined ? 0 : line.x.findIndex((x) => x > lastX);
+  if (from < 0) return null;
+  return Object.fromEntries(Object.entries(line).map(([key, values]) => [key, values.slice(from)]));
+}
+
+export function shapesOf(markers, thresholds) {
+  const vertical = markers.map(({ x, tone }) => ({
+    type: "line", xref: "x", yref: "paper", x0: x, x1: x, y0: 0, y1: 1,
+    line: { color: `var(--${tone === "run" ? "act" : tone})`, width: 1, dash: "dot" },
+  }));
+  const level = thresholds.map(({ y, tone }) => ({
+    type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: y, y1: y,
+    line: { color: `var(--${tone})`, width: LINE, dash: tone === "bad" ? "solid" : "dash" },
+  }));
+  return [...vertical, ...level];
+}
+
+// Labels stand on three rows, so that those of neighbouring events do not lie on each other.
+export function labelsOf(markers, thresholds, withMarkers) {
+  const named = withMarkers ? markers : [];
+  const vertical = named.map(({ x, label, tone }, index) => ({
+    x, y: 1, xref: "x", yref: "paper", text: label, showarrow: false, xanchor: "left", yanchor: "top", yshift: -14 * (index % 3),
+    font: { size: 11, color: `var(--${tone === "run" ? "act" : tone})` }, bgcolor: "var(--card)",
+  }));
+  const level = thresholds.map(({ y, label, tone }) => ({
+    x: 0, y, xref: "paper", yref: "y", text: label, showarrow: false, xanchor: "left", yanchor: "bottom",
+    font: { size: 11, color: `var(--${tone})` },
+  }));
+  return [...vertical, ...level];
+}
+
+export class Charts {
+  constructor(root, Plotly) {
+    this.root = root;
+    this.Plotly = Plotly;
+    this.charts = new Map();
+    this.waiting = { points: {}, markers: [] };
+    this.isZoomed = false;
+    this.isLive = true;
+    this.scheduled = false;
+  }
+
+  draw(figures, isLive) {
+    this.isLive = isLive;
+    this.isZoomed = false;
+    this.waiting = { points: {}, markers: [] };
+    for (const [name, figure] of Object.entries(figures)) {
+      const node = this.root.querySelector(`[data-chart="${name}"] [data-canvas]`);
+      if (!node) continue;
+      this.charts.set(name, { node, figure, markers: figure.layout.markers });
+      this.paint(name, figure.data);
+      if (!node.dataset.wired) this.wire(node);
+    }
+  }
+
+  // The theme changed, or the figure is new: everything anew.
+  paint(name, data) {
+    const { node, figure, markers } = this.charts.get(name);
+    const range = node.layout?.xaxis?.range;
+    const layout = this.layout(name, figure, markers);
+    if (this.isZoomed && range) layout.xaxis.range = [...range];
+    const lines = figure.data.map((trace, index) => ({ ...trace, ...arraysOf(data[index] ?? trace) }));
+    const colourOf = this.colours();
+    this.Plotly.react(node, resolve(lines, colourOf), resolve(layout, colourOf), {
+      displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset", showTips: false,
+    });
+  }
+
+  repaint() {
+    for (const [name, { node }] of this.charts) this.paint(name, node.data);
+  }
+
+  layout(name, figure, markers) {
+    const { thresholds, xaxis, yaxis, yaxis2 } = figure.layout;
+    const axis = { gridcolor: "var(--chart-grid)", zeroline: false, tickfont: { size: 11 }, fixedrange: true, automargin: true, nticks: 5 };
+    return {
+      margin: { l: 44, r: yaxis2 ? 44 : 8, t: 6, b: 24 }, height: null, autosize: true,
+      paper_bgcolor: "transparent", plot_bgcolor: "transparent",
+      font: { family: "Inter, system-ui, sans-serif", size: 12, color: "var(--muted)" },
+      hovermode: "x unified", hoverlabel: { bgcolor: "var(--raised)", bordercolor: "var(--line-strong)", font: { color: "var(--ink)", size: 12 } },
+      showlegend: figure.data.length > 1, legend: { orientation: "h", x: 0, y: -0.16, yanchor: "top", font: { size: 11 } },
+      dragmode: "zoom", uirevision: "run",
+      xaxis: { ...axis, ...xaxis, fixedrange: false, showgrid: false, hoverformat: "%H:%M:%S", tickformatstops: TICKS },
+      yaxis: { ...axis, ...yaxis, tickformat: ",~g" },
+      ...(yaxis2 ? { yaxis2: { ...axis, ...yaxis2, tickformat: ",~g" } } : {}),
+      shapes: shapesOf(markers, thresholds),
+      annotations: labelsOf(markers, thresholds, name === "progress"),
+    };
+  }
+
+  // Keep what came, and draw it with the next frame; not at all while nobody looks.
+  extend(points, markers) {
+    if (!this.isLive) return;
+    for (const [key, line] of Object.entries(points)) {
+      const kept = (this.waiting.points[key] ??= { x: [], y: [] });
+      for (const [name, values] of Object.entries(line)) kept[name] = [...(kept[name] ?? []), ...values].slice(-MOST_POINTS);
+    }
+    this.waiting.markers.push(...markers);
+    this.schedule();
+  }
+
+  schedule() {
+    if (this.scheduled || document.hidden) return;
+    this.scheduled = true;
+    requestAnimationFrame(() => {
+      this.scheduled = false;
+      this.flush();
+    });
+  }
+
+  flush() {
+    const { points, markers } = this.waiting;
+    this.waiting = { points: {}, markers: [] };
+    const range = this.range(points);
+    for (const [name, chart] of this.charts) {
+      if (markers.length) this.mark(name, chart, markers);
+      if (!this.isZoomed && range) chart.node.layout.xaxis.range = [...range];
+      this.lengthen(name, chart, points);
+    }
+  }
+
+  mark(name, chart, markers) {
+    chart.markers = [...chart.markers, ...markers].slice(-40);
+    const colourOf = this.colours();
+    const { thresholds } = chart.figure.layout;
+    chart.node.layout.shapes = resolve(shapesOf(chart.markers, thresholds), colourOf);
+    chart.node.layout.annotations = resolve(labelsOf(chart.markers, thresholds, name === "progress"), colourOf);
+  }
+
+  lengthen(name, { node, figure }, points) {
+    const update = { x: [], y: [] };
+    const places = [];
+    const withCustom = figure.data.some((trace) => "customdata" in trace);
+    if (withCustom) update.customdata = [];
+    figure.data.forEach((trace, index) => {
+      const known = node.data[index].x;
+      const line = points[trace.uid] && newer(points[trace.uid], known[known.length - 1]);
+      if (!line) return;
+      places.push(index);
+      for (const key of Object.keys(update)) update[key].push(line[key] ?? line.x.map(() => null));
+    });
+    if (places.length) this.Plotly.extendTraces(node, update, places, MOST_POINTS);
+    else this.Plotly.redraw(node);
+  }
+
+  range(points) {
+    const newest = Math.max(0, ...Object.values(points).map((line) => line.x[line.x.length - 1] ?? 0));
+    const [chart] = this.charts.values();
+    if (!chart || !newest) return null;
+    const first = Number(new Date(chart.figure.layout.xaxis.range[0]));
+    return [Math.max(first, newest - WINDOW_MS), Math.max(newest, first + 30000)];
+  }
+
+  wire(node) {
+    node.dataset.wired = "1";
+    node.on("plotly_relayout", (change) => {
+      if (this.isFollowing) return;
+      const range = change["xaxis.range[0]"] ? [change["xaxis.range[0]"], change["xaxis.range[1]"]] : change["xaxis.range"];
+      if (range) this.zoom(node, range);
+      else if (change["xaxis.autorange"]) this.unzoom();
+    });
+    node.on("plotly_doubleclick", () => this.unzoom());
+  }
+
+  // All charts show the same stretch of time.
+  async zoom(source, range) {
+    this.isZoomed = true;
+    await this.follow(range, source);
+  }
+
+  async unzoom() {
+    this.isZoomed = false;
+    const [chart] = this.charts.values();
+    await this.follow(this.range(Object.fromEntries(chart.node.data.map((trace) => [trace.uid, trace]))) ?? chart.figure.layout.xaxis.range, null);
+  }
+
+  async follow(range, source) {
+    this.isFollowing = true;
+    for (const { node } of this.charts.values()) if (node !== source) await this.Plotly.relayout(node, { "xaxis.range": [...range] });
+    this.isFollowing = false;
+  }
+
+  knows(key) {
+    return [...this.charts.values()].some(({ figure }) => figure.data.some((trace) => trace.uid === key));
+  }
+
+  // Newest value of a trace, and the newest of all traces that begin so.
+  last(prefix) {
+    const found = [];
+    for (const { node } of this.charts.values()) {
+      for (const trace of node.data ?? []) {
+        if (trace.uid.startsWith(prefix)) {
+          const values = trace.y.filter((y) => y !== null);
+          if (values.length) found.push(values[values.length - 1]);
+        }
+      }
+    }
+    return found;
+  }
+
+  values(key) {
+    for (const { node } of this.charts.values()) {
+      const trace = (node.data ?? []).find(({ uid }) => uid === key);
+      if (trace) return trace.y;
+    }
+    return [];
+  }
+
+  rows(name, most) {
+    const { node, figure } = this.charts.get(name);
+    const shown = figure.data.map((trace, index) => [trace, node.data[index]]).filter(([trace]) => trace.uid !== "progress:expected");
+    const byMoment = new Map();
+    shown.forEach(([, line], place) => {
+      for (let index = Math.max(0, line.x.length - most); index < line.x.length; index += 1) {
+        if (line.y[index] === null) continue;
+        if (!byMoment.has(line.x[index])) byMoment.set(line.x[index], Array(shown.length).fill(null));
+        byMoment.get(line.x[index])[place] = line.y[index];
+      }
+    });
+    return [...byMoment].sort(([a], [b]) => b - a).slice(0, most);
+  }
+
+  colours() {
+    const probe = document.createElement("span");
+    probe.className = "unseen";
+    this.root.append(probe);
+    const known = new Map();
+    const colourOf = (name) => {
+      if (!known.has(name)) {
+        probe.style.color = name;
+        known.set(name, getComputedStyle(probe).color);
+      }
+      return known.get(name);
+    };
+    queueMicrotask(() => probe.remove());
+    return colourOf;
+  }
+}
+
+const TICKS = [
+  { dtickrange: [null, 60000], value: "%H:%M:%S" },
+  { dtickrange: [60000, null], value: "%H:%M" },
+];
+
+function arraysOf(trace) {
+  return Object.fromEntries(["x", "y", "customdata"].filter((key) => key in trace).map((key) => [key, trace[key]]));
+}
