@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 
+from tests.contracts.beside import a_locked_row, running, session_of, wait_until
 from tests.contracts.target import CONTROL_UID, Target, a_fence
 from tests.contracts.users import BACKFILL, a_users_table, dual_writing, people
 from tests.sync_cases import SYNC
@@ -19,7 +18,6 @@ from workers.engine.adapters.postgresql.session import Transaction
 from workers.engine.errors import (
     ConnectionLost,
     Drifted,
-    EngineError,
     Fenced,
     Interrupted,
     LockTimeout,
@@ -32,50 +30,8 @@ ADD = AddColumn(SYNC.table, "age", "text")
 EXPANDING = a_fence(phase=Phase.EXPAND)
 
 
-@contextmanager
-def running(work: Callable[[], object]) -> Iterator[list[BaseException | object]]:
-    """Run `work` in a thread beside the test; what it returned or raised is in the list afterwards."""
-    outcome: list[BaseException | object] = []
-
-    def note() -> None:
-        try:
-            outcome.append(work())
-        except EngineError as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=note)
-    thread.start()
-    try:
-        yield outcome
-    finally:
-        thread.join(timeout=30)
-        assert not thread.is_alive()
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-@contextmanager
-def a_locked_row(target: Target, number: int = 1) -> Iterator[None]:
-    """Hold one row as an application's open transaction does."""
-    with target.application() as holder, holder.transaction():
-        holder.execute("SELECT FROM users WHERE id = %s FOR UPDATE", [number])
-        yield
-
-
 def a_copier(target: Target, fence: Fence | None = None, **limits: float) -> PostgresAdapter:
     return target.adapter((fence or a_fence()).tag, **limits)
-
-
-def session_of(target: Target, fence: Fence, state: str) -> bool:
-    row = target.root.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND state = %s", [fence.tag, state]
-    ).fetchone()
-    return row is not None and row[0] > 0
 
 
 # Epochs.

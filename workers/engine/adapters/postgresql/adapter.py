@@ -19,7 +19,7 @@ from workers.engine.adapters.postgresql import batches, brake, catalogue, ddl, o
 from workers.engine.adapters.postgresql import fence as fences
 from workers.engine.adapters.postgresql.names import IDENTIFIER_BYTES
 from workers.engine.adapters.postgresql.session import Session
-from workers.engine.errors import LockTimeout
+from workers.engine.errors import Drifted, LockTimeout, Refused
 from workers.engine.vocabulary import (
     Action,
     Backfill,
@@ -98,8 +98,11 @@ class PostgresAdapter:
             return observation.replica_lag_s(transaction, position)
 
     def scalar(self, query: str, timeout_s: float) -> float | None:
-        with self._session.transaction(read_only=True, statement_timeout_s=timeout_s) as transaction:
-            return observation.scalar(transaction, query)
+        try:
+            with self._session.transaction(read_only=True, statement_timeout_s=timeout_s) as transaction:
+                return observation.scalar(transaction, query)
+        except Drifted as error:
+            raise Refused("A signal's query names something that is not there.", remedy="Mend the query.") from error
 
     def server_clock(self) -> float:
         with self._session.transaction(read_only=True) as transaction:

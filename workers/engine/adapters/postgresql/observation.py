@@ -119,7 +119,7 @@ def scalar(transaction: Transaction, query: str) -> float | None:
     """The transaction is read-only; the text is sent as one statement, so that nothing can follow it."""
     if query.split(None, 1)[:1] not in (["SELECT"], ["select"]):
         raise Refused("A signal's query is one SELECT.", remedy="Begin it with SELECT.")
-    transaction.settings({"search_path": "pg_catalog, public"})
+    transaction.run("SELECT set_config('search_path', 'pg_catalog, public', true)")
     value = transaction.only_value(query)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
