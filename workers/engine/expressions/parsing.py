@@ -322,7 +322,7 @@ class _Parser:
 
     def refuse_tree(self, tree: exp.Expr) -> NoReturn:
         if isinstance(tree, exp.Alias | exp.Tuple | exp.Concat):
-            second = tree.args["alias"] if isinstance(tree, exp.Alias) else tree.expressions[-1]
+            second = tree.args["alias"] if isinstance(tree, exp.Alias) else tree
             self.refuse("One expression is expected, not several.", "Join texts with ||.", at=second)
         if isinstance(tree, exp.Placeholder | exp.Parameter):
             self.refuse("A parameter is not allowed.", "Write the value itself.", at=tree)
