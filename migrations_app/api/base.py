@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from migrations_app.api.authentication import address_of_peer, reauthenticated_at
 from migrations_app.api.parsers import StrictJSONParser
 from migrations_app.api.schema import ApiSchema
+from migrations_app.authorize import authorize
 from migrations_app.models import Plan, Run, Target
 from migrations_app.selectors.access import access_plans, access_runs, access_targets
 from migrations_app.services.errors import InputRefused
@@ -60,10 +61,11 @@ class ApiView(APIView):
             )
         return key
 
-    def confirm_grave(self, target: Target, body: Body) -> None:
+    def confirm_grave(self, action: str, plan: Plan, body: Body) -> None:
         """Raise unless the target's name was typed and the password was given now or a moment ago."""
+        authorize(self.request.user, action, plan)  # first, so that nobody is asked for a password in vain
         grave_check(
-            target,
+            plan.target,
             typed_name=body.get("confirm_target", ""),
             password=body.get("password", ""),
             actor=self.request.user,

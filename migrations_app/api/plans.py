@@ -184,7 +184,7 @@ class StartView(ApiView):
         if phase not in PHASES:
             raise Http404
         if start_is_grave(Phase(phase)):
-            self.confirm_grave(plan.target, body)
+            self.confirm_grave("run_start", plan, body)
         run = run_start(plan, Phase(phase), actor=request.user, chain_until=body["chain_until"])
         return Response(run_detail(run), status=202)
 
@@ -204,7 +204,7 @@ class RollbackView(ApiView):
         body = self.body(serializers.RollbackWish)
         plan = self.plan(plan_id)
         if rollback_is_grave({Phase(row.name): PhaseStatus(row.status) for row in plan.phases.all()}):
-            self.confirm_grave(plan.target, body)
+            self.confirm_grave("plan_rollback", plan, body)
         done = plan_rollback(plan, actor=request.user, to=body["to"], reason=body["reason"], key=self.idempotency_key())
         command = done if isinstance(done, Command) else None
         run = done.run if isinstance(done, Command) else done
