@@ -19,7 +19,7 @@ from migrations_app.selectors.moments import iso
 from migrations_app.selectors.plans import plan_detail
 
 PROTOCOL = 1
-LOG_EVENTS = 30
+LOG_EVENTS = 15
 """Events that a snapshot brings along: what fits on a screen."""
 MOST_EVENTS = 200
 """A page that missed more than this gets a new snapshot."""
@@ -49,8 +49,15 @@ def derived_of(detail: dict[str, Any]) -> dict[str, Any]:
         "confirm": detail["confirm"],
         "supervisor": detail["supervisor"],
         "blockers": next_blockers(detail),
-        "run": run and {name: run[name] for name in ("id", "rows", "rows_expected", "is_active", "commands")},
+        "run": run
+        and {name: run[name] for name in ("id", "rows", "rows_expected", "is_active", "commands")}
+        | {"seen_at": seen_at(run)},
     }
+
+
+def seen_at(run: dict[str, Any]) -> str | None:
+    """Return when a worker of this run was last alive."""
+    return max((lane["beat_at"] for lane in run["lanes"] if lane["beat_at"]), default=None)
 
 
 def next_blockers(detail: dict[str, Any]) -> list[dict[str, str]]:

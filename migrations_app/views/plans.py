@@ -19,7 +19,7 @@ from migrations_app.models import Plan
 from migrations_app.policy import APPROVALS_BY_GROUP
 from migrations_app.selectors.access import access_targets
 from migrations_app.selectors.board import ABORT_REASONS, last_abort, last_signed, next_step
-from migrations_app.selectors.feed import epoch, events_before
+from migrations_app.selectors.feed import epoch, events_before, seen_at
 from migrations_app.selectors.fleet import plans_with_phases
 from migrations_app.selectors.plans import plan_detail, plan_revisions, plan_row
 from migrations_app.selectors.series import Cursor
@@ -116,6 +116,7 @@ def plan_page(request: HttpRequest, plan_id: int) -> HttpResponse:
     context = {
         "plan": detail,
         "run": run,
+        "seen_at": seen_at(run) if run else None,
         "look": now_look(detail),
         "next": next_step(detail),
         "abort": last_abort(run),

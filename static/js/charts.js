@@ -20,7 +20,8 @@ export function newer(line, lastX) {
 }
 
 export function shapesOf(markers, thresholds) {
-  const vertical = markers.map(({ x, tone }) => ({
+  const lines = new Map(markers.map((marker) => [Math.round(marker.x / 1000), marker])); // one a second is enough
+  const vertical = [...lines.values()].map(({ x, tone }) => ({
     type: "line", xref: "x", yref: "paper", x0: x, x1: x, y0: 0, y1: 1,
     line: { color: `var(--${tone === "run" ? "act" : tone})`, width: 1, dash: "dot" },
   }));
@@ -31,15 +32,17 @@ export function shapesOf(markers, thresholds) {
   return [...vertical, ...level];
 }
 
-// Labels stand on three rows, so that those of neighbouring events do not lie on each other.
-export function labelsOf(markers, thresholds, withMarkers) {
-  const named = withMarkers ? markers : [];
-  const vertical = named.map(({ x, label, tone }, index) => ({
-    x, y: 1, xref: "x", yref: "paper", text: label, showarrow: false, xanchor: "left", yanchor: "top", yshift: -14 * (index % 3),
-    font: { size: 11, color: `var(--${tone === "run" ? "act" : tone})` }, bgcolor: "var(--card)",
+// A label that would lie on its neighbour is left out; its line stays, and the log has the words.
+const LABEL_ROOM = 0.09; // of the chart's width
+export function labelsOf(markers, thresholds, range) {
+  const room = range ? (range[1] - range[0]) * LABEL_ROOM : Infinity;
+  const named = range ? markers.filter(({ x }, index) => x >= range[0] && (markers[index + 1]?.x ?? Infinity) - x > room) : [];
+  const vertical = named.map(({ x, label, tone }) => ({
+    x, y: 1, xref: "x", yref: "paper", text: label, showarrow: false, xanchor: "center", yanchor: "bottom",
+    font: { size: 11, color: `var(--${tone === "run" ? "act" : tone})` },
   }));
   const level = thresholds.map(({ y, label, tone }) => ({
-    x: 0, y, xref: "paper", yref: "y", text: label, showarrow: false, xanchor: "left", yanchor: "bottom",
+    x: 0, y, xref: "paper", yref: "y", text: label, showarrow: false, xanchor: "left", yanchor: "bottom", xshift: 4,
     font: { size: 11, color: `var(--${tone})` },
   }));
   return [...vertical, ...level];
@@ -88,19 +91,19 @@ export class Charts {
 
   layout(name, figure, markers) {
     const { thresholds, xaxis, yaxis, yaxis2 } = figure.layout;
-    const axis = { gridcolor: "var(--chart-grid)", zeroline: false, tickfont: { size: 11 }, fixedrange: true, automargin: true, nticks: 5 };
+    const axis = { gridcolor: "var(--chart-grid)", zeroline: false, tickfont: { size: 11 }, fixedrange: true, nticks: 5 };
     return {
-      margin: { l: 44, r: yaxis2 ? 44 : 8, t: 6, b: 24 }, height: null, autosize: true,
+      margin: { l: 56, r: yaxis2 ? 52 : 14, t: 18, b: 44 }, autosize: true,
       paper_bgcolor: "transparent", plot_bgcolor: "transparent",
       font: { family: "Inter, system-ui, sans-serif", size: 12, color: "var(--muted)" },
       hovermode: "x unified", hoverlabel: { bgcolor: "var(--raised)", bordercolor: "var(--line-strong)", font: { color: "var(--ink)", size: 12 } },
-      showlegend: figure.data.length > 1, legend: { orientation: "h", x: 0, y: -0.16, yanchor: "top", font: { size: 11 } },
+      showlegend: figure.data.length > 0, legend: { orientation: "h", x: 0, y: -0.14, yanchor: "top", font: { size: 11 } },
       dragmode: "zoom", uirevision: "run",
       xaxis: { ...axis, ...xaxis, fixedrange: false, showgrid: false, hoverformat: "%H:%M:%S", tickformatstops: TICKS },
-      yaxis: { ...axis, ...yaxis, tickformat: ",~g" },
-      ...(yaxis2 ? { yaxis2: { ...axis, ...yaxis2, tickformat: ",~g" } } : {}),
+      yaxis: { ...axis, ...yaxis, tickformat: ",~r" },
+      ...(yaxis2 ? { yaxis2: { ...axis, ...yaxis2, tickmode: "auto", tickformat: ",~r" } } : {}),
       shapes: shapesOf(markers, thresholds),
-      annotations: labelsOf(markers, thresholds, name === "progress"),
+      annotations: labelsOf(markers, thresholds, name === "progress" ? xaxis.range : null),
     };
   }
 
@@ -129,8 +132,8 @@ export class Charts {
     this.waiting = { points: {}, markers: [] };
     const range = this.range(points);
     for (const [name, chart] of this.charts) {
-      if (markers.length) this.mark(name, chart, markers);
       if (!this.isZoomed && range) chart.node.layout.xaxis.range = [...range];
+      if (markers.length) this.mark(name, chart, markers);
       this.lengthen(name, chart, points);
     }
   }
@@ -140,7 +143,7 @@ export class Charts {
     const colourOf = this.colours();
     const { thresholds } = chart.figure.layout;
     chart.node.layout.shapes = resolve(shapesOf(chart.markers, thresholds), colourOf);
-    chart.node.layout.annotations = resolve(labelsOf(chart.markers, thresholds, name === "progress"), colourOf);
+    chart.node.layout.annotations = resolve(labelsOf(chart.markers, thresholds, name === "progress" ? chart.node.layout.xaxis.range : null), colourOf);
   }
 
   lengthen(name, { node, figure }, points) {

@@ -4,7 +4,7 @@
 // What depends on clocks, rights or other plans (words, blockers) is never folded; it comes as `derived`.
 // A new kind of event that changes a status needs a case here; one that changes none needs nothing.
 
-export const LOG_EVENTS = 30;
+export const LOG_EVENTS = 15;
 
 const AT_REST = { verdict: "" };
 

@@ -29,10 +29,11 @@ function show(page) {
     if (status) setChip(chip, lookOf(kind, status));
   }
   if (derived) showDerived(state);
+  showLog(page);
 }
 
 function showDerived(state) {
-  const values = { words: derived.words, may: derived.may, supervisor: derived.supervisor };
+  const values = derived;
   const valueOf = (path) => path.split(".").reduce((value, key) => value?.[key], values);
   for (const node of document.querySelectorAll("[data-text]")) {
     const text = valueOf(node.dataset.text);
@@ -79,6 +80,23 @@ function showNumbers(state) {
     bar.value = done;
   }
   speak(done, expected);
+}
+
+// The newest events at once; the server's own list follows a moment later.
+function showLog(page) {
+  const list = document.querySelector(".log");
+  for (const event of [...page.log].reverse()) {
+    if (!list || document.getElementById(`e${event.seq}`)) continue;
+    const row = document.createElement("li");
+    row.id = `e${event.seq}`;
+    const [seq, when, said] = ["span", "span", "span"].map((name) => row.appendChild(document.createElement(name)));
+    seq.className = "seq";
+    seq.textContent = event.seq;
+    when.className = "muted";
+    showMoment(when, event.at);
+    said.textContent = `${event.text} – ${event.by}`;
+    list.prepend(row);
+  }
 }
 
 function number(name, text) {
