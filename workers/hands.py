@@ -26,7 +26,7 @@ from workers.engine.events import (
     Waited,
     WaitEnded,
 )
-from workers.engine.throttle import Reading
+from workers.engine.throttle import Kind, Reading
 from workers.lease import Lease
 
 INTENT_EVERY_S = 0.2
@@ -109,11 +109,13 @@ def _reading(raw: dict[str, Any], at: float) -> Reading:
 
 
 class _News:
-    """Passes on what the loop tells, and remembers which wait a retry has covered up."""
+    """Passes on what the loop tells, and ends the waits that the loop does not know of: retries, and those of a worker
+    that died."""
 
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
-        self._is_retrying = claim.run.wait_verdict == "retry"
+        loop_waits = Kind(claim.lane.carry.get("verdict", Kind.GO)) is not Kind.GO
+        self._is_retrying = claim.run.wait_verdict == "retry" or (bool(claim.run.wait_reason) and not loop_waits)
         self._waited: Waited | None = None
 
     def tell(self, event: EngineEvent) -> None:

@@ -185,7 +185,7 @@ def _write_down(claim: Claim, outcome: Outcome, lease: Lease) -> None:
         case Aborted():
             abort_acknowledge(claim.run.pk)
         case LeaseLost() if lease.is_held():
-            progress.run_wait(claim, "The target's fence or its stop row forbids it to write.", verdict="hold")
+            progress.run_wait(claim, "The target's fence or its stop row forbids it to write.", verdict="retry")
             slice_hold(claim, carry=claim.lane.carry, retry_after_s=FENCED_RETRY_S)
         case Failed(error=error):
             progress.run_fail(claim, error)

@@ -34,6 +34,8 @@ AT_REST = (RunStatus.PAUSED, RunStatus.ABORTED, RunStatus.ERRORED, RunStatus.FAI
 NO_WAITS = {"soak_s": 0, "unused_s": 0, "hold_s": 0}
 EVENTUALLY_S = 20.0
 
+WORKER_NAME = "worker process "
+
 
 def eventually(fact: Callable[[], Any], *, within_s: float = EVENTUALLY_S) -> Any:
     """Return the first true answer; fail where there is none in time."""
@@ -184,12 +186,23 @@ class Shop:
         url = f"postgres://{at['USER']}:{quote(at['PASSWORD'], safe='')}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
         patient = {"LOCKSTEP_LOCK_TIMEOUT_S": "30", "LOCKSTEP_STATEMENT_TIMEOUT_S": "30"}
         own = {"LOCKSTEP_DATABASE_URL": url, "LOCKSTEP_LEASE_S": str(settings.LOCKSTEP_LEASE_S)}
-        program = f"import django; django.setup(); from workers.runner import advance_run; advance_run({run.pk})"
+        program = (
+            f"import os; os.environ['PGAPPNAME'] = f'{WORKER_NAME}{{os.getpid()}}';"
+            f"import django; django.setup(); from workers.runner import advance_run; advance_run({run.pk})"
+        )
         worker = subprocess.Popen(
             [sys.executable, "-c", program], cwd=CLONE, env=os.environ | patient | own | environment
         )
         self._workers.append(worker)
         return worker
+
+    def cut_off_from_control(self, worker: subprocess.Popen[bytes]) -> None:
+        """End every connection of the worker's to the control database, as a restart of that database would."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
+                [f"{WORKER_NAME}{worker.pid}"],
+            )
 
     def in_thread(self, act: Callable[[], None]) -> threading.Thread:
         """Do it in a thread that gives its connection back."""

@@ -145,6 +145,41 @@ def test_a_worker_that_sleeps_past_its_lease_writes_nothing_afterwards(shop):
     assert shop.kinds(plan) == events
 
 
+def test_a_worker_that_loses_the_control_database_stops_and_the_next_goes_on(shop):
+    shop.users(1_000)
+    plan = shop.plan(done="dual_write", limits=SMALL | {"rate_rows_per_s": 500})
+    run = shop.start(plan, Phase.BACKFILL)
+    shop.observe()
+    worker = shop.worker(run)
+    eventually(run.samples.exists)
+
+    shop.cut_off_from_control(worker)
+
+    assert worker.wait(20) == 0
+    Run.objects.filter(pk=run.pk).update(limits={"rate_rows_per_s": 50_000})
+    shop.drive(run)
+    assert plan.phases.get(name="backfill").result == {"rows": 1_000, "batches": 20, "written": 1_000}
+
+
+def test_the_red_button_of_the_target_holds_the_run_until_it_is_released(shop):
+    shop.users(100)
+    plan = shop.plan(done="dual_write")
+    run = shop.start(plan, Phase.BACKFILL)
+    shop.observe()
+    shop.server.root.execute("UPDATE lockstep.control SET stop = true")
+
+    advance_run(run.pk)
+
+    run.refresh_from_db()
+    assert (run.status, run.wait_reason) == (
+        RunStatus.RUNNING,
+        "The target's fence or its stop row forbids it to write.",
+    )
+    shop.server.root.execute("UPDATE lockstep.control SET stop = false")
+    assert shop.drive(run).status == RunStatus.SUCCEEDED
+    assert "run_wait_ended" in shop.kinds(plan)
+
+
 def test_a_lane_that_is_held_is_given_to_nobody_else(shop):
     shop.users(10)
     run = shop.start(shop.plan(), Phase.EXPAND)

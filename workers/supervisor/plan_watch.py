@@ -14,6 +14,7 @@ from migrations_app.services.guards import guard_trip
 from workers.engine.adapters.base import Adapter
 from workers.engine.budget import Assessment, GuardAction, Objective, Standing, Window, assess
 from workers.engine.signals.probe import budget_reading
+from workers.engine.throttle import Reading
 from workers.engine.vocabulary import Phase
 from workers.supervisor.prober import Prober
 from workers.supervisor.side_use import SideUse
@@ -57,9 +58,8 @@ class PlanWatch:
         self._assessment = assess(
             self._prober.buckets(), self._objective, self._windows, now, began=self._began() or now
         )
-        burn = budget_reading(self._assessment, now)
-        latency = self._prober.latency(now)
-        return rows + [self._row(replace(reading, source=self._source)) for reading in (burn, latency)]
+        found = (budget_reading(self._assessment, now), self._prober.latency(now))
+        return rows + [as_row(replace(reading, source=f"plan {self._plan.pk}")) for reading in found if reading]
 
     def brake(self) -> None:
         """Do what the spent budget asks for; slowing is done by the burn's reading alone."""
@@ -85,10 +85,6 @@ class PlanWatch:
         }
         guard_trip(self._plan, GUARD, found.action, reason=found.reason, numbers=numbers)
 
-    @property
-    def _source(self) -> str:
-        return f"plan {self._plan.pk}"
-
     def _began(self) -> float | None:
         """Return since when the budget counts against this plan: its run, or cutover where it may be undone."""
         run = self._plan.runs.filter(status__in=ACTIVE_RUNS).first()
@@ -99,10 +95,11 @@ class PlanWatch:
         cutover = self._plan.phases.filter(name=Phase.CUTOVER, status=PhaseStatus.DONE).first()
         return float(cutover.since.timestamp()) if cutover else None
 
-    @staticmethod
-    def _row(reading: Any) -> dict[str, Any]:
-        names = ("signal", "source", "observed", "unit", "slow_at", "hold_at")
-        return {name: getattr(reading, name) for name in names}
+
+def as_row(reading: Reading) -> dict[str, Any]:
+    """Return a reading as it is kept in a sample, which has the time."""
+    names = ("signal", "source", "observed", "unit", "slow_at", "hold_at")
+    return {name: getattr(reading, name) for name in names}
 
 
 def _last_sample(plan: Plan) -> TargetSample | None:

@@ -28,6 +28,9 @@ LEAST_TIMEOUT_S = 0.5
 LATEST = 5
 """Probes whose middle one is the latency shown: one second's, so that one hiccup does not hold a run."""
 
+OLD_S = 3.0
+"""Probes that ended longer ago say nothing of now."""
+
 
 class Prober(threading.Thread):
     def __init__(self, plan: Plan, objective: Objective, clock: ControlClock, *, reach_s: float) -> None:
@@ -38,6 +41,7 @@ class Prober(threading.Thread):
         self._timeout_s = max(LEAST_TIMEOUT_S, PATIENCE * objective.latency_ms / 1000)
         self._ended = threading.Event()
         self._latest: deque[float | None] = deque(maxlen=LATEST)
+        self._probed_at = float("-inf")
         self._running: ProbedSecond | None = None
         self._over: list[ProbedSecond] = []
         known = plan.probe_buckets.filter(second__gte=clock() - reach_s).order_by("second")
@@ -52,10 +56,11 @@ class Prober(threading.Thread):
         with self._guard:
             return list(self._buckets)
 
-    def latency(self, now: float) -> Reading:
-        """Return the middle latency of the last second's probes; None where most of them failed."""
-        worst_first = [float("inf") if each is None else each for each in self._latest]
-        middle = statistics.median_high(worst_first) if worst_first else float("inf")
+    def latency(self, now: float) -> Reading | None:
+        """Return the middle latency of the last probes, unobserved where most failed; None where none is new."""
+        if now - self._probed_at > OLD_S:
+            return None
+        middle = statistics.median_high(float("inf") if each is None else each for each in self._latest)
         observed = None if middle == float("inf") else middle
         slow_at = self._objective.latency_ms
         return Reading("probe", "", observed, slow_at, 2 * slow_at, "ms", now)
@@ -75,6 +80,7 @@ class Prober(threading.Thread):
                 latency_ms = self._probe(adapter)
                 failures = failures + 1 if latency_ms is None else 0
                 self._latest.append(latency_ms)
+                self._probed_at = self._clock()
                 self._count(self._objective.is_good(latency_ms), latency_ms)
                 if self._over:
                     with borrowed_connection():

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from django.conf import settings
 from django.db import connection
 
 from migrations_app.dispatch import STOP_CHANNEL
@@ -155,13 +154,7 @@ def _alone(run_id: int) -> Iterator[bool]:
 
 
 def _control_parameters() -> dict[str, Any]:
-    at = settings.DATABASES["default"]
-    return {
-        "host": at["HOST"],
-        "port": at["PORT"] or 5432,
-        "dbname": at["NAME"],
-        "user": at["USER"],
-        "password": at["PASSWORD"],
-        "connect_timeout": 5,
-        "application_name": "lockstep supervisor",
-    }
+    """Return how Django reaches the control database, for a connection outside its pool."""
+    parameters: dict[str, Any] = connection.get_connection_params()
+    parameters.pop("pool", None)
+    return parameters | {"connect_timeout": 5, "application_name": "lockstep supervisor"}

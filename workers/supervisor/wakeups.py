@@ -35,11 +35,11 @@ class Wakeups:
 
     def wake(self, target_ids: Collection[int]) -> None:
         """Send a hint for every lane of these targets that should be driven and is not."""
+        awake = Q(run__wake_at=None) | Q(run__wake_at__lte=Now())
         idle = Lane.objects.filter(
             Q(lease_until=None) | Q(lease_until__lte=Now()),
-            Q(run__wake_at=None) | Q(run__wake_at__lte=Now()),
+            Q(run__status=RunStatus.PAUSING) | awake & Q(run__status__in=(RunStatus.ENQUEUED, RunStatus.RUNNING)),
             run__plan__target__in=target_ids,
-            run__status__in=(RunStatus.ENQUEUED, RunStatus.RUNNING, RunStatus.PAUSING),
         ).select_related("run")
         found = {lane.pk: lane for lane in idle}
         self._hints = {pk: hint for pk, hint in self._hints.items() if pk in found}

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
 
 from migrations_app.lifecycle import PlanStatus
 from migrations_app.models import Plan, Target
@@ -19,7 +18,7 @@ from workers.engine.adapters.base import Adapter
 from workers.engine.signals import SIGNALS, Settings
 from workers.engine.throttle import Reading
 from workers.supervisor.control import attempt
-from workers.supervisor.plan_watch import PlanWatch
+from workers.supervisor.plan_watch import PlanWatch, as_row
 from workers.targets import adapter_of
 
 ROUND_S = 0.5
@@ -119,17 +118,6 @@ class Watch(threading.Thread):
         sample_write(self._target_id, readings)
         for plan in self._plans.values():
             plan.brake()
-
-
-def as_row(reading: Reading) -> dict[str, Any]:
-    return {
-        "signal": reading.signal,
-        "source": reading.source,
-        "observed": reading.observed,
-        "unit": reading.unit,
-        "slow_at": reading.slow_at,
-        "hold_at": reading.hold_at,
-    }
 
 
 def _badness(reading: Reading) -> float:
