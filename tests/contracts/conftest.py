@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -34,3 +37,12 @@ def server() -> Iterator[Target]:
 def target(server: Target) -> Target:
     server.clean()
     return server
+
+
+@pytest.fixture
+def replica(target: Target) -> dict[str, Any]:
+    """Address fields of the target's streaming replica."""
+    if "LOCKSTEP_TEST_REPLICA_URL" not in os.environ:
+        pytest.skip("no LOCKSTEP_TEST_REPLICA_URL: give python -m stack.servers --replica")
+    parts = urlsplit(os.environ["LOCKSTEP_TEST_REPLICA_URL"])
+    return {"host": parts.hostname, "port": parts.port}

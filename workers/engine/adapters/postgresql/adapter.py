@@ -19,7 +19,7 @@ from workers.engine.adapters.postgresql import batches, brake, catalogue, ddl, o
 from workers.engine.adapters.postgresql import fence as fences
 from workers.engine.adapters.postgresql.names import IDENTIFIER_BYTES
 from workers.engine.adapters.postgresql.session import Session
-from workers.engine.errors import Drifted, LockTimeout, Refused
+from workers.engine.errors import Drifted, LockTimeout, Refused, WrongServer
 from workers.engine.vocabulary import (
     Action,
     Backfill,
@@ -101,8 +101,9 @@ class PostgresAdapter:
         try:
             with self._session.transaction(read_only=True, statement_timeout_s=timeout_s) as transaction:
                 return observation.scalar(transaction, query)
-        except Drifted as error:
-            raise Refused("A signal's query names something that is not there.", remedy="Mend the query.") from error
+        except (Drifted, WrongServer) as error:
+            problem = "writes" if isinstance(error, WrongServer) else "names something that is not there"
+            raise Refused(f"The query of a signal {problem}.", remedy="Mend the query.") from error
 
     def server_clock(self) -> float:
         with self._session.transaction(read_only=True) as transaction:

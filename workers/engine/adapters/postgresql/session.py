@@ -16,7 +16,7 @@ import psycopg
 from workers.engine.adapters.base import Address
 from workers.engine.adapters.postgresql.errors import host_not_found, not_connected, translated
 from workers.engine.adapters.postgresql.names import literal, quoted
-from workers.engine.errors import LockTimeout, Unsupported
+from workers.engine.errors import LockTimeout, Unsupported, WrongServer
 from workers.engine.vocabulary import TableName
 
 CONNECT_TIMEOUT_S = 5
@@ -158,7 +158,10 @@ class Session:
         mode = "READ ONLY" if read_only else "READ WRITE"
         cursor = psycopg.RawCursor(connection)
         begin = f"BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {_set_local(PINNED | limits)}"
-        cursor.execute(begin.encode())
+        try:
+            cursor.execute(begin.encode())
+        except psycopg.errors.FeatureNotSupported:  # what a server in recovery says to READ WRITE
+            raise WrongServer("The server is a replica.", remedy="Give the address of the primary.") from None
         return Transaction(cursor)
 
     def _connect(self) -> psycopg.Connection[Values]:
