@@ -1,6 +1,7 @@
 """Looks at the target beside Lockstep, as its superuser: what stands there, whatever anybody says about it.
 
-Quiet rows are written by no application, so each of their parts that is filled was filled by the backfill.
+Quiet rows are loaded and then written by no application, so each of their parts that is filled was filled by the
+backfill.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psycopg
 
 GLANCE_S = 0.01
-FILLED = "SELECT count(*) FROM public.users WHERE id % 10 > 6 AND first_name IS NOT NULL"
-FILLABLE = "SELECT count(*) FROM public.users WHERE id % 10 > 6 AND name IS NOT NULL"
+FILLED = "SELECT count(*) FROM public.users WHERE id <= %s AND id %% 10 > 6 AND first_name IS NOT NULL"
+FILLABLE = "SELECT count(*) FROM public.users WHERE id <= %s AND id %% 10 > 6 AND name IS NOT NULL"
 AHEAD = """
-SELECT id FROM public.users WHERE id % 10 > 6 AND first_name IS NULL AND name IS NOT NULL
+SELECT id FROM public.users WHERE id <= %s AND id %% 10 > 6 AND first_name IS NULL AND name IS NOT NULL
 ORDER BY id LIMIT 1 OFFSET %s FOR UPDATE
 """
 BLOCKED = """
@@ -40,10 +42,7 @@ SELECT attname FROM pg_attribute
 WHERE attrelid = 'public.users'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
 LAG_EVERY_S = 0.25
-LAG = """
-SELECT CASE WHEN pg_last_wal_replay_lsn() = pg_last_wal_receive_lsn() THEN 0
-    ELSE EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END
-"""
+REPLAYED = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,9 @@ class Planted:
 class Witness:
     """One superuser's session on the target."""
 
-    def __init__(self, url: str):
+    def __init__(self, url: str, rows: int):
         self.url = url
+        self.rows = rows
         self.connection = psycopg.connect(url, autocommit=True, application_name="shop-witness")
 
     def close(self) -> None:
@@ -66,16 +66,16 @@ class Witness:
 
     def filled_share(self) -> float:
         """Return which share of the quiet rows the backfill has filled."""
-        return self._number(FILLED) / max(self._number(FILLABLE), 1)
+        return self.filled() / max(self._number(FILLABLE, self.rows), 1)
 
     def filled(self) -> int:
-        return self._number(FILLED)
+        return self._number(FILLED, self.rows)
 
     @contextmanager
     def lock_ahead(self, rows: int) -> Iterator[None]:
         """Hold a row some way ahead of the backfill, so that it must wait in the middle of a batch."""
         with psycopg.connect(self.url, application_name="shop-lock") as connection:
-            connection.execute(AHEAD, [rows])
+            connection.execute(AHEAD, [self.rows, rows])
             yield
             connection.rollback()
 
@@ -102,27 +102,26 @@ class Witness:
     def columns(self) -> list[str]:
         return [name for (name,) in self.connection.execute(COLUMNS)]
 
-    def _number(self, query: str) -> int:
-        (found,) = self.connection.execute(query).fetchone() or (0,)
+    def _number(self, query: LiteralString, *values: int) -> int:
+        (found,) = self.connection.execute(query, values or None).fetchone() or (0,)
         return int(found)
 
 
 class LastWrite(threading.Thread):
     """Watches the quiet rows and remembers when the backfill was last seen to write; ends after some silence."""
 
-    def __init__(self, url: str, *, silence_s: float, longest_s: float):
+    def __init__(self, url: str, rows: int, *, silence_s: float, longest_s: float):
         super().__init__(daemon=True)
         self.url = url
+        self.rows = rows
         self.silence_s = silence_s
         self.longest_s = longest_s
         self.last_at = time.monotonic()
         self.writes = 0
-        self.is_watching = threading.Event()
 
     def run(self) -> None:
-        witness = Witness(self.url)
+        witness = Witness(self.url, self.rows)
         started, before = time.monotonic(), witness.filled()
-        self.is_watching.set()
         while time.monotonic() - self.last_at < self.silence_s and time.monotonic() - started < self.longest_s:
             now = witness.filled()
             if now != before:
@@ -133,19 +132,23 @@ class LastWrite(threading.Thread):
 
 
 class LagWatch(threading.Thread):
-    """Asks a replica how old the newest commit is that it has replayed, and remembers the worst.
+    """Measures again and again how long a replica takes to have what the primary has, and remembers the worst."""
 
-    The applications commit many times a second, so that an idle primary is not taken for lag.
-    """
-
-    def __init__(self, url: str):
+    def __init__(self, primary_url: str, replica_url: str):
         super().__init__(daemon=True)
-        self.url = url
+        self.primary_url = primary_url
+        self.replica_url = replica_url
         self.max_s = 0.0
         self.is_over = threading.Event()
 
     def run(self) -> None:
-        with psycopg.connect(self.url, autocommit=True, application_name="shop-lag") as connection:
+        with (
+            psycopg.connect(self.primary_url, autocommit=True, application_name="shop-lag") as primary,
+            psycopg.connect(self.replica_url, autocommit=True, application_name="shop-lag") as replica,
+        ):
             while not self.is_over.wait(LAG_EVERY_S):
-                (lag_s,) = connection.execute(LAG).fetchone() or (0.0,)
-                self.max_s = max(self.max_s, float(lag_s))
+                position = primary.execute("SELECT pg_current_wal_flush_lsn()").fetchone()
+                started = time.monotonic()
+                while replica.execute(REPLAYED, position).fetchone() == (False,) and not self.is_over.is_set():
+                    time.sleep(GLANCE_S)
+                self.max_s = max(self.max_s, time.monotonic() - started)

@@ -62,6 +62,7 @@ def play(stack: DemoStack) -> tuple[bool, dict[str, Any]]:
                         act()
                 held = True
             finally:
+                played.close()
                 figures |= measured(played)
     except (NotHeld, Problem, ProgramFailed, ServerFailed, OSError) as error:
         print(f"\nDid not hold: {error}\nLogs: {stack.logs}", file=sys.stderr, flush=True)
