@@ -96,6 +96,8 @@ class Stack:
         """Stop all processes in reverse order, then the servers; data stay. May be repeated."""
         if not self.is_started:
             return
+        for child in reversed(self.children.values()):
+            child.ask_to_stop()  # so that they end side by side
         with ExitStack() as last_first:  # goes on where one of them fails
             last_first.callback(self._lock.close)
             if hasattr(self, "servers"):

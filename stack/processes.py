@@ -52,12 +52,15 @@ def read_pid_file(path: Path) -> PidMark | None:
         return None
 
 
-def stop_process(pid_path: Path, *, grace_s: float, popen: subprocess.Popen[bytes] | None = None) -> None:
+def stop_process(
+    pid_path: Path, *, grace_s: float, popen: subprocess.Popen[bytes] | None = None, is_asked: bool = False
+) -> None:
     """Ask the process to stop and kill what stays after grace_s; its pid file goes too. May be repeated."""
     mark = read_pid_file(pid_path)
     if mark is not None and is_alive(mark):
-        # Only the leader: a Celery worker's children would die of it in mid-task, their parent lets them finish.
-        _signal(os.kill, mark.pid, signal.SIGTERM)
+        if not is_asked:
+            # Only the leader: a Celery worker's children would die of it in mid-task, their parent lets them finish.
+            _signal(os.kill, mark.pid, signal.SIGTERM)
         if not _wait_until_gone(mark, grace_s, popen):
             _signal(os.killpg, mark.pid, signal.SIGKILL)
             _wait_until_gone(mark, KILL_GRACE_S, popen)
@@ -107,6 +110,7 @@ class Child:
         self.folder = folder
         self.grace_s = grace_s
         self.popen: subprocess.Popen[bytes] | None = None
+        self.is_asked = False
 
     def start(self) -> None:
         """Start the process; one of the same name left by a run that crashed is stopped first."""
@@ -138,5 +142,13 @@ class Child:
             _signal(os.killpg, self.popen.pid, signal.SIGKILL)
             self.popen.wait()
 
+    def ask_to_stop(self) -> None:
+        """Ask it to stop and do not wait; stop() then does not ask again, since some take a second signal as "now"."""
+        if self.popen is not None and self.popen.poll() is None:
+            self.popen.terminate()
+            self.is_asked = True
+
     def stop(self) -> None:
-        stop_process(self.pid_path, grace_s=self.grace_s, popen=self.popen)
+        """Ask it to stop, wait, and kill what stays."""
+        stop_process(self.pid_path, grace_s=self.grace_s, popen=self.popen, is_asked=self.is_asked)
+        self.is_asked = False
