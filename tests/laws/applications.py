@@ -8,6 +8,7 @@ so the new one waits with NULLs for backfill done, and with what an undone dual-
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from tests.laws.world import World
 from workers.engine.adapters.memory.sync import ahead, back, in_step
 from workers.engine.expressions import parse
 from workers.engine.vocabulary import Direction, Phase, Side
+
+Writer = Literal["old", "new", "both"]
 
 
 @dataclass
@@ -78,52 +81,63 @@ class Applications:
             self._act()
 
     def _act(self) -> None:
-        sides = [side for side, runs in ((Side.OLD, self.old_runs), (Side.NEW, self.new_runs)) if runs]
-        side = self.data.draw(st.sampled_from(sides), label="application")
+        writer = self.data.draw(st.sampled_from(self._writers()), label="application")
         free = [key for key in KEYS if key not in self.truth]
         kinds = ["insert"] * bool(free) + ["update", "update", "delete"] * bool(self.truth)
         kinds += ["move"] * bool(free and self.truth)
         kind = self.data.draw(st.sampled_from(kinds), label="statement")
         if kind == "insert":
-            self._insert(side, self._draw_key(free))
+            self._insert(writer, self._draw_key(free))
         elif kind == "delete":
             key = self._draw_key(list(self.truth))
             self.world.delete(key)
             del self.truth[key]
         else:
             key = self._draw_key(list(self.truth))
-            self._update(side, key, self._draw_key(free) if kind == "move" else None)
+            self._update(writer, key, self._draw_key(free) if kind == "move" else key)
         self.check()
+
+    def _writers(self) -> list[Writer]:
+        """A new version may also write both sides, in step, until the old column is gone."""
+        writers: list[Writer] = ["old"] if self.old_runs else []
+        if self.new_runs:
+            writers += ["new", "both"] if self.old_is_kept else ["new"]
+        return writers
 
     def _draw_key(self, keys: list[int]) -> int:
         return self.data.draw(st.sampled_from(sorted(keys)), label="key")
 
-    def _insert(self, side: Side, key: int) -> None:
-        if side is Side.OLD:
+    def _insert(self, writer: Writer, key: int) -> None:
+        if writer == "old":
             values = self.data.draw(self.example.old_rows, label="old row")
             self.world.insert(key, values)
             self.truth[key] = Truth(self._defaults() | values, {}, Side.OLD)
-        else:
-            values = self.data.draw(self.example.new_rows, label="new row")
-            self.world.insert(key, values)
-            self._new_truth(key, dict.fromkeys(self.sync.new) | values)
+            return
+        values = self.data.draw(self.example.new_rows, label="new row")
+        new = dict.fromkeys(self.sync.new) | values
+        self.world.insert(key, values if writer == "new" else self._both(new))
+        self._new_truth(key, new)
 
-    def _update(self, side: Side, key: int, new_key: int | None) -> None:
-        changes = self.example.old_changes if side is Side.OLD else self.example.new_changes
-        if new_key is not None:
-            changes = changes | st.just({})
-        values = self.data.draw(changes, label=f"{side} changes")
+    def _update(self, writer: Writer, key: int, new_key: int) -> None:
         row = self.world.rows()[key]
-        if side is Side.NEW and not self.backfilled and not in_step(self.sync, dict(row)):
-            values = {column: value for column, value in values.items() if value != row[column]}
-        self.world.update(key, values, new_key=new_key)
-        truth = self.truth.pop(key)
-        key = key if new_key is None else new_key
-        self.truth[key] = truth
-        if side is Side.OLD and values and values != truth.old:
-            self.truth[key] = Truth(truth.old | values, {}, Side.OLD)
-        elif side is Side.NEW and values:
-            self._new_truth(key, self._seen(row) | values)
+        changes = self.example.old_changes if writer == "old" else self.example.new_changes
+        values = self.data.draw(changes | st.just({}) if new_key != key else changes, label=f"{writer} changes")
+        new: Values = {} if writer == "old" else self._seen(row) | values
+        if writer == "both":
+            values = self._both(new)
+        if writer != "old" and not self.backfilled and not in_step(self.sync, dict(row)):
+            unchanged = [column for column in self.sync.new if column in values and values[column] == row[column]]
+            if unchanged:  # it waits for backfill done
+                return
+        self.world.update(key, values, new_key=None if new_key == key else new_key)
+        truth = self.truth[new_key] = self.truth.pop(key)
+        if writer != "old" and values:
+            self._new_truth(new_key, new)
+        elif values and values != truth.old:
+            self.truth[new_key] = Truth(truth.old | values, {}, Side.OLD)
+
+    def _both(self, new: Values) -> Values:
+        return _texts(back(self.sync, dict(new))) | new
 
     def _new_truth(self, key: int, new: Values) -> None:
         self.truth[key] = Truth(_texts(back(self.sync, dict(new))), new, Side.NEW)

@@ -195,8 +195,13 @@ LAWS: tuple[Law, ...] = (
     verify_finds_every_difference_behind_the_syncs_back_and_passes_once_it_is_mended,
 )
 
-_ROUTES = st.lists(st.integers(BEGINNING, ALL_BUT_PURGE), min_size=1, max_size=4)
-"""Where a plan is taken, forward and back, one phase at a time."""
+_ROUTES = st.lists(st.integers(BEGINNING, ALL_BUT_PURGE), min_size=1, max_size=4) | st.sampled_from(
+    [
+        [ALL_BUT_PURGE, ALL_BUT_PURGE - 1, ALL_BUT_PURGE, ALL_BUT_PURGE - 1],
+        [ALL_BUT_PURGE, BEGINNING, ALL_BUT_PURGE],
+    ]
+)
+"""Where a plan is taken, forward and back, one phase at a time. Twice through contract is where progress gets stale."""
 
 
 def _start(make_world: WorldMaker, example: Example, data: st.DataObject) -> tuple[Drive, Applications]:
