@@ -52,3 +52,11 @@ def session_of(target: Target, fence: Fence, state: str) -> bool:
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND state = %s", [fence.tag, state]
     ).fetchone()
     return row is not None and row[0] > 0
+
+
+def waits_for_a_lock(target: Target, fence: Fence) -> bool:
+    """Whether a session of that tag is held up by somebody else; `active` alone may be any statement before."""
+    row = target.root.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'", [fence.tag]
+    ).fetchone()
+    return row is not None and row[0] > 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from tests.contracts.beside import running, session_of, wait_until
+from tests.contracts.beside import running, wait_until, waits_for_a_lock
 from tests.contracts.target import CONTROL_UID, Target, a_fence
 from tests.contracts.users import BACKFILL, a_users_table, backfill, dual_writing, people, plant
 from tests.sync_cases import TABLE
@@ -246,7 +246,7 @@ def test_a_deadlock_with_an_application_is_transient_and_ours_to_lose(target: Ta
         with target.app.transaction():
             target.app.execute("UPDATE users SET name = 'Cy Orr' WHERE id = 2")
             with running(lambda: adapter.copy(BACKFILL, None, '["2"]', a_fence())) as outcome:
-                wait_until(lambda: session_of(target, a_fence(), "active"))
+                wait_until(lambda: waits_for_a_lock(target, a_fence()))
                 target.app.execute("UPDATE users SET name = 'Di Poe' WHERE id = 1")
         batch = adapter.copy(BACKFILL, None, '["2"]', a_fence())
     target.root.execute("ALTER ROLE lockstep_executor RESET deadlock_timeout")

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.contracts.beside import a_locked_row, running, session_of, wait_until
+from tests.contracts.beside import a_locked_row, running, session_of, wait_until, waits_for_a_lock
 from tests.contracts.target import CONTROL_UID, Target, a_fence
 from tests.contracts.users import BACKFILL, a_users_table, dual_writing, people
 from tests.sync_cases import SYNC
@@ -145,7 +145,7 @@ def test_a_stop_waits_for_the_batch_in_flight_and_says_when_it_does_not_end(targ
         dual_writing(target, adapter)
         adapter.claim_lane(a_fence())
         with a_locked_row(target), running(lambda: copier.copy(BACKFILL, None, '["1"]', a_fence())) as outcome:
-            wait_until(lambda: session_of(target, a_fence(), "active"))
+            wait_until(lambda: waits_for_a_lock(target, a_fence()))
 
             with pytest.raises(LockTimeout):
                 adapter.set_stop(1, 1, wait_s=0.1)
@@ -172,7 +172,7 @@ def test_a_cancel_ends_a_batch_that_waits_and_leaves_nothing_of_it(target: Targe
         dual_writing(target, adapter)
         before = adapter.claim_lane(a_fence())
         with a_locked_row(target), running(lambda: copier.copy(BACKFILL, None, '["1"]', a_fence())) as outcome:
-            wait_until(lambda: session_of(target, a_fence(), "active"))
+            wait_until(lambda: waits_for_a_lock(target, a_fence()))
             (session,) = adapter.live_sessions(1, 1)
             began = time.monotonic()
 
@@ -219,7 +219,7 @@ def test_a_claim_ends_the_zombie_that_holds_the_lane(target: Target) -> None:
         dual_writing(target, adapter)
         adapter.claim_lane(zombie)
         with a_locked_row(target), running(lambda: sleeper.copy(BACKFILL, None, '["1"]', zombie)) as outcome:
-            wait_until(lambda: session_of(target, zombie, "active"))
+            wait_until(lambda: waits_for_a_lock(target, zombie))
 
             successor.claim_lane(heir)
 

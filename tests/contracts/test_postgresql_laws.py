@@ -15,7 +15,7 @@ from tests.laws.examples import EXAMPLES, Example
 from tests.laws.laws import LAWS, Law
 
 # Some two seconds for each law; memory tries hundreds.
-EXAMPLES_EACH = int(os.environ.get("LOCKSTEP_TEST_LAW_EXAMPLES", "10"))
+EXAMPLES_EACH = int(os.environ.get("LOCKSTEP_TEST_LAW_EXAMPLES", "7"))
 
 example = st.sampled_from([each for examples in EXAMPLES.values() for each in examples])
 

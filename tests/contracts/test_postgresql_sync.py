@@ -16,7 +16,7 @@ def a_users_table(target: Target, *, name_default: str | None = None) -> None:
     extra = SQL("") if name_default is None else SQL("NOT NULL DEFAULT {}").format(Literal(name_default))
     with target.as_owner() as connection:
         connection.execute(
-            SQL("CREATE TABLE users (id bigint PRIMARY KEY, name text{}, first_name text, last_name text)").format(
+            SQL("CREATE TABLE users (id bigint PRIMARY KEY, name text {}, first_name text, last_name text)").format(
                 extra
             )
         )
