@@ -167,6 +167,14 @@ def _running(situation: Situation, run: RunNow) -> Words:
 
 def _waiting(situation: Situation, run: RunNow) -> Words:
     since, why = run.wait_since or run.since, _sentence(run.wait_reason)
+    overdue_s = (situation.now - run.wake_at).total_seconds() if run.wake_at else 0.0
+    if overdue_s > situation.lease_s:
+        return Words(
+            f"{_doing(run)} is held{_progress(run)}.",
+            since,
+            f"{why} No worker has looked at it again for {span(overdue_s)}.",
+            _mend_workers(situation) + " Pause and abort work meanwhile.",
+        )
     if run.wait_verdict == "slow":
         return Words(
             f"{_doing(run)} runs slowed down{_progress(run)}.",
@@ -193,7 +201,7 @@ def _waiting(situation: Situation, run: RunNow) -> Words:
 
 def _pausing(situation: Situation, run: RunNow) -> Words:
     return Words(
-        f"{_doing(run)} is pausing{_by(run)}{_progress(run)}.",
+        f"{_doing(run)} is pausing{_ordered(run)}{_progress(run)}.",
         run.command_at or run.since,
         _sentence(run.command_reason) or "It stops after the present batch.",
         "Wait a moment; abort if it must stop at once.",
@@ -202,7 +210,7 @@ def _pausing(situation: Situation, run: RunNow) -> Words:
 
 def _paused(situation: Situation, run: RunNow) -> Words:
     return Words(
-        f"{_doing(run)} is paused{_by(run)}{_progress(run)}.",
+        f"{_doing(run)} was paused{_by(run)}{_progress(run)}.",
         run.command_at or run.since,
         _sentence(run.command_reason),
         "Resume it, or abort it. Applications keep working: both sides stay in step.",
@@ -211,7 +219,7 @@ def _paused(situation: Situation, run: RunNow) -> Words:
 
 def _aborting(situation: Situation, run: RunNow) -> Words:
     asked_at = run.command_at or run.since
-    state = f"{_doing(run)} is being aborted{_by(run)}."
+    state = f"{_doing(run)} is being aborted{_ordered(run)}."
     if not situation.supervisor_alive:
         return Words(
             state,
@@ -234,8 +242,8 @@ def _errored(situation: Situation, run: RunNow) -> Words:
     return Words(
         f"{_doing(run)} stopped with an error{_progress(run)}.",
         run.since,
-        _sentence(run.error_fact),
-        f"{_sentence(run.error_remedy)} Then resume it from the last committed batch, or abort it.".strip(),
+        _stopped(run.error_fact),
+        f"{_stopped(run.error_remedy)} Then resume it from the last committed batch, or abort it.".strip(),
     )
 
 
@@ -269,8 +277,8 @@ def _between(situation: Situation) -> Words:
     return Words(
         f"{done}{_waits_for(blockers[0], title)}",
         since,
-        " ".join(_sentence(blocker.text) for blocker in blockers),
-        " ".join(dict.fromkeys(_sentence(blocker.remedy) for blocker in blockers if blocker.remedy)),
+        " ".join(_stopped(blocker.text) for blocker in blockers),
+        " ".join(dict.fromkeys(_stopped(blocker.remedy) for blocker in blockers if blocker.remedy)),
     )
 
 
@@ -314,8 +322,8 @@ def _failed(situation: Situation, failed: PhaseNow) -> Words:
     return Words(
         f"{_doing(run)} failed{_progress(run)}.",
         failed.since,
-        _sentence(run.error_fact),
-        f"{_sentence(run.error_remedy)} Start {title} again, or roll it back.".strip(),
+        _stopped(run.error_fact),
+        f"{_stopped(run.error_remedy)} Start {title} again, or roll it back.".strip(),
     )
 
 
@@ -325,7 +333,7 @@ def _last_done(situation: Situation) -> PhaseNow | None:
 
 def _doing(run: RunNow) -> str:
     title = phase_title(run.phase)
-    return title if run.direction is Direction.FORWARD else f"Rolling back {title.lower()}"
+    return title if run.direction is Direction.FORWARD else f"The rollback of {title.lower()}"
 
 
 def _progress(run: RunNow) -> str:
@@ -336,6 +344,10 @@ def _progress(run: RunNow) -> str:
 
 def _by(run: RunNow) -> str:
     return f" by {run.by}" if run.by else ""
+
+
+def _ordered(run: RunNow) -> str:
+    return f" by order of {run.by}" if run.by else ""
 
 
 def _mend_workers(situation: Situation) -> str:
@@ -349,7 +361,13 @@ def _sentence(text: str) -> str:
     text = text.strip()
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?", ":")) else ".")
+    return _stopped(text[0].upper() + text[1:])
+
+
+def _stopped(text: str) -> str:
+    """Return the text with a full stop at its end; it may begin with a name, which stays as it is written."""
+    text = text.strip()
+    return text if not text or text.endswith((".", "!", "?", ":")) else f"{text}."
 
 
 def _count(number: int, noun: str) -> str:
