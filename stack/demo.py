@@ -36,7 +36,7 @@ def announce(stack: DemoStack) -> None:
     """Print where to click and who may sign in."""
     print(f"\n  Open  {stack.url}\n")
     for person in stack.seeded["people"]:
-        print("  " + "  ".join(f"{name}: {value}" for name, value in person.items()))
+        print("  {username:<6}{password:<16}{name} ({roles})".format(**person))
     print("\n  The old application goes out of service, as before contract, by")
     print(f"    touch {stack.state_dir / OLD_APP}.off")
     print(f"\n  Logs: {stack.logs}")

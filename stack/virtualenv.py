@@ -10,6 +10,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 CLONE = Path(__file__).resolve().parent.parent
@@ -38,14 +40,31 @@ def keep_up_to_date(requirements: Path) -> int:
     if not python_works(python) and (status := make_virtualenv()):
         return status
     print(f"Installing {requirements.name} into .venv (once; some 200 MB with its libraries) ...", flush=True)
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(requirements)]
-    if not sys.stdout.isatty():
-        command.insert(4, "--quiet")
     # Debian's pip for root warns about what a virtualenv is the answer to.
-    if subprocess.run(command, env=os.environ | {"PIP_ROOT_USER_ACTION": "ignore"}, check=False).returncode:
-        return refuse(f"pip could not install {requirements.name}; its words are above.")
+    quiet = {"PIP_ROOT_USER_ACTION": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    command = [str(python), "-m", "pip", "install", "--progress-bar=off", "-r", str(requirements)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | quiet) as pip:
+        assert pip.stdout is not None
+        last_words = show_packages(pip.stdout)
+    if pip.returncode:
+        return refuse(f"{''.join(last_words)}pip could not install {requirements.name}; its words are above.")
     stamp.write_text(wanted)
     return 0
+
+
+def show_packages(lines: Iterable[str]) -> deque[str]:
+    """Show in a terminal which package pip is at, instead of its many lines; return its last ones."""
+    last_words: deque[str] = deque(maxlen=15)
+    count = 0
+    for line in lines:
+        last_words.append(line)
+        doing = re.match(r"(Collecting ([\w.-]+)|Installing collected)", line)
+        if doing and sys.stdout.isatty():
+            count += 1
+            print(f"\r  {count:>3}  {doing[2] or 'unpacking all of them':<40}", end="", flush=True)
+    if count:
+        print()
+    return last_words
 
 
 def make_virtualenv() -> int:
