@@ -57,22 +57,29 @@ FENCED_RETRY_S = 2.0
 
 def advance_run(run_id: int, lane: int = 0) -> None:
     """Drive a lane for one slice; does nothing where there is nothing to do. May be called any number of times."""
-    claim = lane_claim(run_id, lane, owner=_owner())
-    if claim is None:
-        return
+    try:
+        claim = lane_claim(run_id, lane, owner=_owner())
+        if claim is not None:
+            _drive(claim)
+    except ControlDatabaseError as error:
+        # Whoever claims next goes on from the target; the lease ends by itself.
+        facts = {"action": "control_lost", "run": run_id, "lane": lane, "error": type(error).__name__}
+        logger.warning("control database lost", extra=facts)
+
+
+def _drive(claim: Claim) -> None:
     try:
         with Lease(claim) as lease:
             _write_down(claim, _slice(claim, lease), lease)
-        lane_release(claim)
-    except ControlDatabaseError as error:
-        # Whoever claims next goes on from the target; the lease ends by itself.
-        logger.warning("control database lost", extra=_facts(claim, "control_lost", error=type(error).__name__))
+    except ControlDatabaseError:
+        raise
     except Exception as error:
         correlation = uuid.uuid4().hex[:12]
+        facts = {"action": "internal_error", "run": claim.run.pk, "lane": claim.lane.number, "epoch": claim.epoch}
         trace = where_it_happened(error)
-        logger.error("slice broke off", extra=_facts(claim, "internal_error", correlation=correlation, trace=trace))
+        logger.error("slice broke off", extra=facts | {"correlation": correlation, "trace": trace})
         progress.run_fail(claim, InternalError(correlation))
-        lane_release(claim)
+    lane_release(claim)
 
 
 def _slice(claim: Claim, lease: Lease) -> Outcome:
@@ -199,10 +206,6 @@ def _carry_of(claim: Claim) -> Carry:
 
 def _carried(claim: Claim, carry: Carry) -> dict[str, Any]:
     return {**claim.lane.carry, **asdict(carry)}
-
-
-def _facts(claim: Claim, action: str, **more: object) -> dict[str, object]:
-    return {"action": action, "run": claim.run.pk, "lane": claim.lane.number, "epoch": claim.epoch, **more}
 
 
 def _owner() -> str:

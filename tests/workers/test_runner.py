@@ -7,6 +7,8 @@ import os
 import signal
 
 import pytest
+from django.db import OperationalError
+from django.db.models.functions import Now
 
 from migrations_app.lifecycle import PhaseStatus, PlanStatus, RunStatus
 from migrations_app.models import Plan, Run, Target
@@ -15,7 +17,7 @@ from migrations_app.services.lanes import lane_claim
 from migrations_app.services.runs import plan_rollback, run_pause, run_resume, run_start
 from tests.workers.shop import eventually
 from workers import runner
-from workers.engine.vocabulary import Phase
+from workers.engine.vocabulary import Direction, Phase
 from workers.runner import advance_run
 
 SMALL = {"batch_rows": 50, "batch_rows_most": 50}
@@ -62,6 +64,25 @@ def test_the_whole_way_forward_leaves_the_new_shape_and_nothing_of_ours(shop):
     assert not plan.claims.exists()
     assert shop.value("SELECT to_regnamespace('lockstep') IS NULL")
     assert shop.columns() == {"id", "first_name", "last_name"}
+
+
+@pytest.mark.parametrize(
+    ("done", "phase", "direction"), [("contract", "purge", "forward"), ("expand", "expand", "back")]
+)
+def test_a_worker_that_dies_between_removing_and_saying_so_is_followed_by_one_that_ends_it(
+    shop, monkeypatch, done, phase, direction
+):
+    shop.users(100)
+    plan = shop.plan(done=done)
+    run = shop.start(plan, Phase(phase), Direction(direction))
+    with monkeypatch.context() as patched:
+        patched.setattr(runner.progress, "run_finish", dies)
+        advance_run(run.pk)
+
+    assert shop.drive(run).status == RunStatus.SUCCEEDED
+
+    assert shop.value("SELECT to_regnamespace('lockstep') IS NULL")
+    assert shop.columns() == {"id", "name"} if direction == "back" else {"id", "first_name", "last_name"}
 
 
 def test_a_rollback_undoes_phase_by_phase_until_nothing_is_left(shop):
@@ -354,7 +375,9 @@ def test_a_fault_of_our_own_is_told_without_its_words(shop, monkeypatch, caplog)
     assert "by zero" not in caplog.text
 
 
-def lane_is_held(run: Run) -> bool:
-    from django.db.models.functions import Now
+def dies(*_: object) -> None:
+    raise OperationalError("the control database is gone")
 
+
+def lane_is_held(run: Run) -> bool:
     return run.lanes.filter(lease_until__gt=Now()).exists()

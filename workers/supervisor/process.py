@@ -23,6 +23,8 @@ logger = logging.getLogger("lockstep.supervisor")
 ROUND_S = 1.0
 WAKE_EVERY_S = 2.0
 PRUNE_EVERY_S = 600.0
+FAREWELL_S = 3.0
+"""A watch that hangs on a target that is away dies with the process."""
 
 
 def supervise(ended: threading.Event, *, owner: str = "") -> None:
@@ -75,4 +77,4 @@ class _Rounds:
         for watch in self.watches.values():
             watch.end()
         for watch in self.watches.values():
-            watch.join()
+            watch.join(FAREWELL_S)

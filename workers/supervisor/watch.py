@@ -22,6 +22,8 @@ from workers.supervisor.plan_watch import PlanWatch, as_row
 from workers.targets import adapter_of
 
 ROUND_S = 0.5
+IDLE_ROUND_S = 1.0
+"""How soon a plan that becomes active is noticed."""
 SAMPLE_EVERY_S = 0.95
 """A second, less what a round may come early."""
 IDLE_EVERY_S = 5.0
@@ -60,7 +62,8 @@ class Watch(threading.Thread):
             while not self._ended.is_set():
                 self._moved_at = began = time.monotonic()
                 attempt("watch", self._round, target=self._target_id)
-                self._ended.wait(max(0.0, ROUND_S - (time.monotonic() - began)))
+                round_s = ROUND_S if self._plans else IDLE_ROUND_S
+                self._ended.wait(max(0.0, round_s - (time.monotonic() - began)))
         finally:
             for plan in self._plans.values():
                 plan.end()
