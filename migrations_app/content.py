@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workers.engine import operations  # noqa: F401  (registers the catalogue)
@@ -18,6 +18,8 @@ from workers.engine.operation import Operation, operation_from
 VERSION = 1
 LONGEST_NAME = 63
 """Bytes: what the narrowest engine takes."""
+KEYS_OF_NAMES = ("schema", "table", "column", "name")
+"""Parameters that hold a name; the others hold an expression or a type."""
 
 LIMITS: dict[str, tuple[float, float, float]] = {
     # name: (default, least, most)
@@ -75,7 +77,7 @@ def parse_content(raw: Mapping[str, Any], *, target_uid: str) -> dict[str, Any]:
             field="operations",
         )
     parsed = [_operation(item, f"operations.{index}") for index, item in enumerate(listed)]
-    limits = _numbers(raw.get("limits") or {}, LIMITS, "limits")
+    limits = _numbers(raw.get("limits", {}), LIMITS, "limits")
     for low, high in (
         ("lag_slow_s", "lag_hold_s"),
         ("batch_rows", "batch_rows_most"),
@@ -95,8 +97,8 @@ def parse_content(raw: Mapping[str, Any], *, target_uid: str) -> dict[str, Any]:
         "target": target_uid,
         "operations": parsed,
         "limits": limits,
-        "rules": _numbers(raw.get("rules") or {}, RULES, "rules"),
-        "guards": _guards(raw.get("guards") or {}),
+        "rules": _numbers(raw.get("rules", {}), RULES, "rules"),
+        "guards": _guards(raw.get("guards", {})),
         "chain": chain,  # expand to verify follow each other without a click
     }
 
@@ -113,7 +115,11 @@ def _operation(item: Any, at: str) -> dict[str, Any]:
         sync = operation.sync("p0o0")
         for mappings, columns in ((sync.ahead, sync.old), (sync.back, sync.new)):
             for mapping in mappings:
-                parse(mapping.expression, columns=columns, field=_path_to(parameters, mapping.expression))
+                parse(
+                    mapping.expression,
+                    columns=columns,
+                    field=_path_to(parameters, mapping.expression, is_name=False),
+                )
     except EngineError as error:
         inner = "" if error.field in ("", "kind") else "parameters."
         error.field = f"{at}.{inner}{error.field}".rstrip(".")
@@ -139,15 +145,20 @@ def _check_name(name: str, field: str) -> None:
         )
 
 
-def _path_to(value: Any, text: str, path: str = "") -> str:
-    """Return where in the parameters this text stands, such as `parts.0.expression`; empty where nowhere."""
-    if value == text:
-        return path
-    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+def _path_to(parameters: Mapping[str, Any], text: str, *, is_name: bool = True) -> str:
+    """Return where this name or expression stands, such as `parts.0.expression`; empty where nowhere."""
+    found = [path for path, value in _leaves(parameters) if value == text]
+    fitting = [path for path in found if (path.rsplit(".", 1)[-1] in KEYS_OF_NAMES) == is_name]
+    return (fitting or found or [""])[0]
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else None
+    if inner is None:
+        yield path, value
+        return
     for key, item in inner:
-        if found := _path_to(item, text, f"{path}.{key}" if path else str(key)):
-            return found
-    return ""
+        yield from _leaves(item, f"{path}.{key}" if path else str(key))
 
 
 def _numbers(raw: Any, table: Mapping[str, tuple[float, float, float]], field: str) -> dict[str, float]:
@@ -212,7 +223,8 @@ def _one_select(query: str) -> None:
     except (SqlglotError, RecursionError):
         statements = []
     writes = (nodes.Insert, nodes.Update, nodes.Delete, nodes.Merge, nodes.DDL, nodes.Command, nodes.Into, nodes.Lock)
-    if len(statements) != 1 or not isinstance(statements[0], nodes.Select) or statements[0].find(*writes):
+    only = statements[0] if len(statements) == 1 else None
+    if not isinstance(only, nodes.Select) or not only.expressions or only.find(*writes):
         raise ParametersRefused(
             "The probe is not one plain SELECT.",
             remedy="Give one SELECT without INTO, locks or a second statement.",

@@ -383,6 +383,7 @@ class PlanDetail(PlanRow):
     changes_asked = ChangesAsked(many=True)
     run = Run(allow_null=True)
     supervisor = Supervisor()
+    stop_line = Text(help_text="SQL that stops the writing in the target by hand, where no supervisor is alive.")
     may = serializers.DictField(child=Flag(), help_text="By verb: whether you may use it now.")
     may_not = serializers.DictField(child=Text(), help_text="By verb: why not.")
     confirm = Confirm(help_text="Whether the verb asks for the target's name and a fresh password.")

@@ -30,6 +30,7 @@ from migrations_app.selectors.moments import iso
 from migrations_app.selectors.runs import giver_of, present_run, run_as_dict
 from migrations_app.selectors.target_detail import supervisor_as_dict
 from migrations_app.selectors.votes import approvals_of, editors_of, standing_by_group, why_void
+from migrations_app.stop_by_hand import stop_line
 from migrations_app.words import PhaseNow, PreflightNow, RunNow, Situation, words_for
 from workers.engine.vocabulary import Direction, Phase, Step
 
@@ -105,6 +106,7 @@ def plan_detail(plan: Plan, actor: User) -> dict[str, Any]:
         ],
         "run": run_as_dict(run, lanes, commands) if run else None,
         "supervisor": supervisor,
+        "stop_line": stop_line(plan.target.engine, plan.pk, run.pk if run and run.is_active else None),
         "may": may,
         "confirm": {
             # whether the verb asks for the target's name and a fresh password
