@@ -88,8 +88,9 @@ class PlanFeed(AsyncWebsocketConsumer):
                     self.actor = await _read(admitted, self._session_key, self._plan_id)
                     checked_at = time.monotonic()
                 ear.settle()
-                await self._tell_news()
-                if time.monotonic() >= beat_at:
+                is_due = time.monotonic() >= beat_at
+                await self._tell_news(derive=is_due)
+                if is_due:
                     await self._send(await _read(_beat, self._plan_id))
                     told_at = time.monotonic()
 
@@ -100,7 +101,7 @@ class PlanFeed(AsyncWebsocketConsumer):
         after = asked.get("after", "")
         if samples and after.isdecimal() and len(after) < 19 and asked.get("epoch") == await _read(epoch):
             self.place = Place(int(after), samples)
-            await self._tell_news()
+            await self._tell_news(derive=True)
         else:
             self.looked_at = time.monotonic()
             frame, self.place = await _read(_snapshot, self._plan_id, self.actor)
@@ -113,9 +114,9 @@ class PlanFeed(AsyncWebsocketConsumer):
                 return
             until = min(until, self.looked_at + SAMPLES_EVERY_S)
 
-    async def _tell_news(self) -> None:
+    async def _tell_news(self, *, derive: bool) -> None:
         self.looked_at = time.monotonic()
-        frame, self.place = await _read(_delta, self._plan_id, self.actor, self.place)
+        frame, self.place = await _read(_delta, self._plan_id, self.actor, self.place, derive)
         if frame is not None:
             await self._send(frame)
 
@@ -157,8 +158,8 @@ def _snapshot(plan_id: int, actor: User) -> tuple[Frame, Place]:
     return frames.snapshot(_plan(plan_id), actor)
 
 
-def _delta(plan_id: int, actor: User, place: Place) -> tuple[Frame | None, Place]:
-    return frames.delta(_plan(plan_id), actor, place)
+def _delta(plan_id: int, actor: User, place: Place, derive: bool) -> tuple[Frame | None, Place]:
+    return frames.delta(_plan(plan_id), actor, place, derive=derive)
 
 
 def _beat(plan_id: int) -> Frame:

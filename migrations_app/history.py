@@ -62,7 +62,7 @@ SENTENCES: dict[str, Callable[[Payload], str]] = {
         f"Edited: revision {p['revision']} ({_digest(p)})."
         + (f" {p['approvals_voided']} approval(s) void." if p["approvals_voided"] else "")
     ),
-    "preflight_finished": lambda p: f"Preflight: {p.get('blocking', 0)} to mend, {p.get('warnings', 0)} warnings.",
+    "preflight_finished": lambda p: f"Preflight: {p['block']} to mend, {p['warn']} to know, about {p['rows']:,} rows.",
     "plan_submitted": lambda p: f"Submitted for approval: revision {p['revision']} ({_digest(p)}).",
     "plan_abandoned": lambda p: f"Abandoned.{_because(p)}",
     "approval_given": lambda p: (
@@ -74,6 +74,8 @@ SENTENCES: dict[str, Callable[[Payload], str]] = {
     "gate_overridden": lambda p: f"Overrode {_gate(p)}.{_because(p)}",
     "run_enqueued": lambda p: f"{_phase(p)} started (run {p['run']}).",
     "run_started": lambda p: f"{_phase(p)}: a worker took it up.",
+    "run_continued": lambda p: f"{_phase(p)}: a worker took it up again.",
+    "abort_unproven": lambda p: f"The stop is not proven yet: {p['fact']}",
     "action_started": lambda p: f"{p['title']} …",
     "action_finished": lambda p: f"{p['title']}: done.",
     "run_waited": lambda p: f"{'Held' if p['verdict'] == 'hold' else 'Slowed'}: {p['reason']}.",
@@ -102,6 +104,10 @@ SENTENCES: dict[str, Callable[[Payload], str]] = {
     "rollback_ended": lambda p: (
         f"Rollback ended; standing: {p['standing'].replace('_', '-')}." if p["standing"] else "Rollback ended."
     ),
+    "target_registered": lambda p: f"Registered: {p['host']}, port {p['port']}, {p['version']}.",
+    "target_changed": lambda p: f"Changed: {', '.join(p['changed']) or 'its name'}.",
+    "secret_replaced": lambda p: "Its password was replaced by one that works.",
+    "replicas_set": lambda p: f"Replicas: {', '.join(p['replicas']) or 'none'}.",
     "plan_completed": lambda p: "Plan completed.",
     "plan_reverted": lambda p: "Rolled back to the start.",
 }

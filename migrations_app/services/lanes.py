@@ -82,9 +82,11 @@ def lane_claim(run_id: int, number: int, *, owner: str) -> Claim | None:
 def _begin(run: Run) -> None:
     is_first = run.started_at is None
     move(run, RunStatus.RUNNING, wake_at=None, **({"started_at": control_now()} if is_first else {}))
+    payload = {"run": run.pk, "phase": run.phase.name, "direction": run.direction}
     if is_first:
-        payload = {"run": run.pk, "phase": run.phase.name, "direction": run.direction}
         events.record(run.plan, "run_started", payload, by="worker")
+    else:
+        events.record(run.plan, "run_continued", payload, by="worker")
 
 
 @transaction.atomic

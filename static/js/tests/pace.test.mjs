@@ -5,7 +5,7 @@ import { left, leftWords } from "../pace.js";
 test("what is left is a band from the recent rates", () => {
   const band = left([100, 200, 200, 200, 400], 0, 20000);
 
-  assert.equal(leftWords(band), "100 s");
+  assert.equal(leftWords(band), "about 100 s");
 });
 
 test("slow and fast spells widen the band", () => {
