@@ -52,6 +52,8 @@ def test_an_abort_stops_a_run_in_mid_work(shop, run, record_property):
     assert command.last_write_at - command.requested_at < BOUND
     assert command.requested_at <= command.acknowledged_at <= command.verified_at
     assert command.evidence["sessions"] == 0
+    assert shop.value(f"SELECT count(*) FROM lockstep.stop WHERE run = {run.pk}") == 1
+    assert shop.value("SELECT max(epoch) FROM lockstep.lane") == command.evidence["fence_epoch"]
     rows = shop.in_step()
     assert run.plan.phases.get(name="backfill").status == PhaseStatus.FAILED
     again = shop.start(run.plan, Phase.BACKFILL)
