@@ -175,6 +175,7 @@ class Application:
         if len(self.added) < ADDED_ROWS // 2:
             return
         row = self.added.pop(self.random.randrange(len(self.added)))
+        self.ledger.removing(row)
         if self._time("remove", row, lambda: connection.execute(REMOVE, [row])) is not None:
             self.written.pop(row, None)
             self.ledger.removed(row)

@@ -22,6 +22,8 @@ class Account:
     versions: dict[int, int] = field(default_factory=dict)
     """The last acknowledged version by row."""
     removed: frozenset[int] = frozenset()
+    removing: frozenset[int] = frozenset()
+    """Rows whose removal was at least begun: they may be gone."""
     unsure: frozenset[int] = frozenset()
     """Rows of which a write ended in an error: it may have happened or not."""
     errors: tuple[str, ...] = ()
@@ -53,6 +55,10 @@ class Ledger:
     def wrote(self, row: int, version: int, name: str | None) -> None:
         """Record an acknowledged insert or update."""
         self._line(op="wrote", id=row, version=version, name=name)
+
+    def removing(self, row: int) -> None:
+        """Record that a delete is about to be sent, so that whoever misses the row knows why."""
+        self._line(op="removing", id=row)
 
     def removed(self, row: int) -> None:
         """Record an acknowledged delete."""
@@ -90,12 +96,15 @@ def read(path: Path) -> Account:
     """Read a ledger, also while it is being written; a line cut off at the end was promised to nobody."""
     versions: dict[int, int] = {}
     removed: set[int] = set()
+    removing: set[int] = set()
     unsure: set[int] = set()
     errors, differences, latencies = [], [], []
     for line in lines(path):
         match line["op"]:
             case "wrote":
                 versions[line["id"]] = line["version"]
+            case "removing":
+                removing.add(line["id"])
             case "removed":
                 versions.pop(line["id"], None)
                 removed.add(line["id"])
@@ -109,7 +118,15 @@ def read(path: Path) -> Account:
                 )
             case "took":
                 latencies += [(float(line["second"]), ms) for ms in line["ms"]]
-    return Account(versions, frozenset(removed), frozenset(unsure), tuple(errors), tuple(differences), tuple(latencies))
+    return Account(
+        versions=versions,
+        removed=frozenset(removed),
+        removing=frozenset(removing),
+        unsure=frozenset(unsure),
+        errors=tuple(errors),
+        differences=tuple(differences),
+        latencies=tuple(latencies),
+    )
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,12 +1,13 @@
 """Proves that no write was lost: compares what the ledgers promise with what the table holds, row by row.
 
 One SELECT is one snapshot, so this may be done at any time, also while both applications write. The ledgers are read
-before the table: what is acknowledged meanwhile only makes the table newer.
+before the table, since what is acknowledged meanwhile only makes it newer, and once more after it, for the removals
+that were begun meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,18 +44,22 @@ def accounts(state_dir: Path) -> dict[str, Account]:
     return {name: read(state_dir / "ledgers" / f"{name}.jsonl") for name in LEDGERS}
 
 
-def lost_writes(url: str, ledgers: Sequence[Account], loaded_rows: int) -> list[str]:
-    """Return one sentence for each write that the table or a reader contradicts; give it ledgers read before."""
+def lost_writes(url: str, state_dir: Path, loaded_rows: int) -> list[str]:
+    """Return one sentence for each write that the table or a reader contradicts."""
+    before = list(accounts(state_dir).values())
     with psycopg.connect(url, autocommit=True, application_name="shop-proof") as connection:
         sides = sides_of(connection)
         rows = [
             Held(number, email, version, name, Parts(first, last))
             for number, email, version, name, first, last in connection.execute(_select(sides))
         ]
-    return contradictions(rows, sides, ledgers, loaded_rows)
+    removing = {row for account in accounts(state_dir).values() for row in account.removing}
+    return contradictions(rows, sides, before, removing, loaded_rows)
 
 
-def contradictions(rows: Iterable[Held], sides: Sides, ledgers: Sequence[Account], loaded_rows: int) -> list[str]:
+def contradictions(
+    rows: Iterable[Held], sides: Sides, ledgers: Sequence[Account], removing: Collection[int], loaded_rows: int
+) -> list[str]:
     """Compare the table with what every row says of itself, and with what was acknowledged."""
     found = [difference for account in ledgers for difference in account.differences]
     version_by_row: dict[int, int] = {}
@@ -67,19 +72,19 @@ def contradictions(rows: Iterable[Held], sides: Sides, ledgers: Sequence[Account
             found.append(f"row {row.id} version {row.version}: parts are {tuple(row.parts)} instead of {expected!r}")
     found += [f"row {row} was loaded and is gone" for row in range(1, loaded_rows + 1) if row not in version_by_row]
     for account in ledgers:
-        found += _forgotten(account, version_by_row)
+        found += _forgotten(account, version_by_row, removing)
     return found
 
 
-def _forgotten(account: Account, version_by_row: dict[int, int]) -> list[str]:
+def _forgotten(account: Account, version_by_row: dict[int, int], removing: Collection[int]) -> list[str]:
     """Return the acknowledged writes that the table knows nothing of."""
     found = []
     for row, version in account.versions.items():
-        held = version_by_row.get(row, -1)
-        if held < version and row not in account.unsure:
-            found.append(
-                f"row {row}: version {version} was acknowledged, the table has {held if held >= 0 else 'none'}"
-            )
+        held = version_by_row.get(row)
+        if row in account.unsure or (held is None and row in removing):
+            continue
+        if held is None or held < version:
+            found.append(f"row {row}: version {version} was acknowledged, the table has {held}")
     for row in account.removed:
         if row in version_by_row and row not in account.unsure:
             found.append(f"row {row} was removed and is there again")

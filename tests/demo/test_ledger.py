@@ -28,6 +28,15 @@ def test_a_removed_row_is_expected_no_more(ledger):
     assert account.removed == {7}
 
 
+def test_a_removal_that_was_begun_is_known_before_it_is_acknowledged(ledger):
+    ledger.wrote(7, 1, "Ada Hopper")
+    ledger.removing(7)
+
+    account = read(ledger.path)
+    assert account.removing == {7}
+    assert account.versions == {7: 1}
+
+
 def test_a_line_cut_off_by_a_kill_is_promised_to_nobody(ledger):
     ledger.wrote(7, 1, "Ada Hopper")
     with ledger.path.open("a") as file:
