@@ -22,6 +22,7 @@ from workers.engine.errors import (
     Interrupted,
     LockTimeout,
     OutcomeUnknown,
+    Refused,
     StatementTimeout,
 )
 from workers.engine.vocabulary import AddColumn, Fence, Phase, StartSync, StopSync
@@ -230,6 +231,24 @@ def test_a_claim_ends_the_zombie_that_holds_the_lane(target: Target) -> None:
     assert people(target)[1] == ("Ann Lee", "Ann", "Lee")
 
 
+def test_an_action_ends_the_zombie_that_holds_the_lane(target: Target) -> None:
+    a_users_table(target, "Ann Lee")
+    zombie, heir = a_fence(run=1, epoch=1), a_fence(phase=Phase.EXPAND, run=2, epoch=2)
+    with target.adapter() as adapter, a_copier(target, zombie, lock_timeout_s=30, statement_timeout_s=60) as sleeper:
+        dual_writing(target, adapter)
+        adapter.claim_lane(zombie)
+        with a_locked_row(target), running(lambda: sleeper.copy(BACKFILL, None, '["1"]', zombie)) as outcome:
+            wait_until(lambda: waits_for_a_lock(target, zombie))
+
+            with pytest.raises(LockTimeout):  # the zombie is gone, the application's own lock is not
+                adapter.apply(ADD, heir)
+
+            wait_until(lambda: outcome)
+        adapter.apply(ADD, heir)
+
+    assert isinstance(outcome[0], Interrupted)
+
+
 def test_a_claim_ends_no_session_of_its_own_epoch_or_of_another_lane(target: Target) -> None:
     a_users_table(target, "Ann Lee")
     with (
@@ -298,6 +317,7 @@ def test_a_lock_timeout_names_who_holds_the_table(target: Target) -> None:
                 adapter.apply(ADD, EXPANDING)
 
     (blocker,) = caught.value.blockers
+    assert blocker in str(caught.value)
     assert "nightly report (shop_app), idle in transaction, in a transaction since 20" in blocker
     assert "SELECT" not in blocker
 
@@ -347,6 +367,23 @@ def test_a_commit_without_an_answer_is_an_unknown_outcome_that_the_checkpoint_se
     assert found is not None
     assert found.seq == before.seq + after
     assert people(target)[1] == (("Ann Lee", "Ann", "Lee") if after else ("Ann Lee", None, None))
+
+
+def test_a_commit_that_the_server_refuses_is_no_unknown_outcome(target: Target) -> None:
+    a_users_table(target, "Ann Lee")
+    target.create(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'no'; END$$",
+        "CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON users DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+    with target.adapter() as adapter:
+        dual_writing(target, adapter)
+        before = adapter.claim_lane(a_fence())
+
+        with pytest.raises(Refused, match="P0001"):
+            adapter.copy(BACKFILL, None, '["1"]', a_fence())
+
+        assert adapter.read_checkpoint(a_fence()) == before
 
 
 def test_a_connection_that_is_lost_before_commit_leaves_nothing(target: Target) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
+from typing import TypeVar
 
 from workers.engine.adapters.base import (
     Address,
@@ -34,6 +36,10 @@ from workers.engine.vocabulary import (
     TableName,
     TableShape,
 )
+
+Result = TypeVar("Result")
+
+ENDING_S = 10  # ending a session waits a second for each
 
 
 class PostgresAdapter:
@@ -91,7 +97,7 @@ class PostgresAdapter:
 
     def position(self) -> str:
         with self._session.transaction(read_only=True) as transaction:
-            return str(transaction.value("SELECT pg_current_wal_lsn()::text"))
+            return observation.read_position(transaction)
 
     def replica_lag_s(self, position: str) -> float | None:
         with self._session.transaction(read_only=True) as transaction:
@@ -133,24 +139,27 @@ class PostgresAdapter:
             return tuple(statement for step in ddl.statements(action, place) for statement in step)
 
     def apply(self, action: Action, fence: Fence) -> None:
-        ddl.apply(self._session, action, fence)
+        self._past_zombies(fence, partial(ddl.apply, self._session, action, fence))
 
     # Batches.
 
     def claim_lane(self, fence: Fence) -> Checkpoint:
-        """Where an older epoch of this lane still holds the row, end its session and try once more."""
-        try:
-            return self._claim(fence)
-        except LockTimeout:
-            with self._session.transaction(statement_timeout_s=10) as transaction:
-                if not fences.end_zombies(transaction, fence):
-                    raise
-        return self._claim(fence)
+        return self._past_zombies(fence, partial(self._claim, fence))
 
     def _claim(self, fence: Fence) -> Checkpoint:
         with self._session.transaction() as transaction:
             fences.claim(transaction, fence)
             return fences.start(transaction, fence)
+
+    def _past_zombies(self, fence: Fence, work: Callable[[], Result]) -> Result:
+        """Where an older epoch of this lane may be what holds the lock, end its sessions and try once more."""
+        try:
+            return work()
+        except LockTimeout:
+            with self._session.transaction(statement_timeout_s=ENDING_S) as transaction:
+                if not fences.end_zombies(transaction, fence):
+                    raise
+        return work()
 
     def read_checkpoint(self, fence: Fence) -> Checkpoint | None:
         with self._session.transaction(read_only=True) as transaction:

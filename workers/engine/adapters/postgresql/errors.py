@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import psycopg
 
+from workers.engine.adapters.postgresql.names import shown
 from workers.engine.errors import (
     ConnectionLost,
     Deadlock,
@@ -26,8 +27,6 @@ from workers.engine.errors import (
     WrongPassword,
     WrongServer,
 )
-
-LOCK_NOT_AVAILABLE = "55P03"
 
 
 def translated(error: psycopg.Error, *, committing: bool) -> EngineError:
@@ -111,6 +110,7 @@ def _where(error: psycopg.Error) -> str:
 def not_connected(error: psycopg.Error, *, host: str, port: int, database: str, user: str) -> EngineError:
     """Say why no connection came about. libpq has only a text for it, so its known phrases decide."""
     text = str(error).lower()
+    host, database, user = shown(host), shown(database), shown(user)
     if "password authentication failed" in text or "no password supplied" in text or "fe_sendauth" in text:
         return WrongPassword(
             f'{host}:{port} refused the password of the account "{user}".', remedy="Enter the password again."
@@ -140,4 +140,6 @@ def not_connected(error: psycopg.Error, *, host: str, port: int, database: str, 
 
 
 def host_not_found(host: str) -> HostNotFound:
-    return HostNotFound(f'The host name "{host[:80]}" resolves to nothing.', remedy="Check its spelling.", field="host")
+    return HostNotFound(
+        f'The host name "{shown(host)}" resolves to nothing.', remedy="Check its spelling.", field="host"
+    )

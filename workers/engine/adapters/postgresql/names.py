@@ -20,18 +20,22 @@ _TEXT_TYPES = re.compile(r"(text)|(?:varchar|character varying)(?:\s*\(\s*(\d{1,
 _LONGEST_VARCHAR = 10_485_760  # MaxAttrSize: what the server allows in varchar(n)
 
 
+def shown(text: str) -> str:
+    """What somebody typed, as a message may show it: on one line, and short."""
+    return text.encode("unicode_escape").decode()[:80]
+
+
 def checked(name: str) -> str:
     """Return the name; raise IdentifierRefused where the server would not take it as it is."""
-    shown = name.encode("unicode_escape").decode()[:80]
     if not name:
         raise IdentifierRefused("A name is empty.", remedy="Give it.")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise IdentifierRefused(
-            f'The name "{shown}" holds a control character.', remedy="Use letters, digits and underscores."
+            f'The name "{shown(name)}" holds a control character.', remedy="Use letters, digits and underscores."
         )
     if len(name.encode()) > IDENTIFIER_BYTES:
         raise IdentifierRefused(
-            f'The name "{shown}" takes {len(name.encode())} bytes; PostgreSQL keeps {IDENTIFIER_BYTES}.',
+            f'The name "{shown(name)}" takes {len(name.encode())} bytes; PostgreSQL keeps {IDENTIFIER_BYTES}.',
             remedy="Choose a shorter one.",
         )
     return name
@@ -54,7 +58,7 @@ def column_type(spelling: str) -> str:
     found = _TEXT_TYPES.fullmatch(spelling.strip())
     if found is None or (found[2] and not 0 < int(found[2]) <= _LONGEST_VARCHAR):
         raise Unsupported(
-            f'The type "{spelling.encode("unicode_escape").decode()[:80]}" cannot be mapped.',
+            f'The type "{shown(spelling)}" cannot be mapped.',
             remedy="Use text or varchar(n).",
             field="type",
         )

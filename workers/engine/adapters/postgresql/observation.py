@@ -19,6 +19,8 @@ SELECT application_name, COALESCE(host(client_addr), ''), COALESCE(state, '')
 FROM pg_stat_replication ORDER BY application_name, pid
 """
 
+POSITION = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END"
+
 # The time of the last replayed commit is the primary's, and an idle primary makes it look old: a replica that has
 # replayed the position is at 0, whatever that time says.
 LAG = """
@@ -45,6 +47,13 @@ FROM {view} WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_da
 
 def read_replicas(transaction: Transaction) -> tuple[Replica, ...]:
     return tuple(Replica(*row) for row in transaction.rows(REPLICAS))
+
+
+def read_position(transaction: Transaction) -> str:
+    position: str | None = transaction.value(POSITION)
+    if position is None:
+        raise WrongServer("The server is a replica.", remedy="Ask its primary for the position.")
+    return position
 
 
 def replica_lag_s(transaction: Transaction, position: str) -> float | None:

@@ -133,7 +133,7 @@ class Session:
         except psycopg.Error as error:
             failure = translated(error, committing=committing)
             if isinstance(failure, LockTimeout):
-                failure.blockers = self._blockers(table)
+                failure = _with_blockers(failure, self._blockers(table))
             # The driver's words may hold row values, and a traceback prints the context of an exception.
             error.args = (error.sqlstate or type(error).__name__,)
             self.close()
@@ -182,6 +182,7 @@ class Session:
                 sslmode=address.tls,
                 sslrootcert=address.tls_ca_file or None,
                 application_name=self.tag,
+                client_encoding="UTF8",
                 options="",  # not what PGOPTIONS says
                 connect_timeout=CONNECT_TIMEOUT_S,
                 autocommit=True,  # BEGIN and COMMIT are sent by name
@@ -210,6 +211,13 @@ class Session:
         except psycopg.Error:
             return ()
         return tuple(_blocker(*row) for row in found)
+
+
+def _with_blockers(timeout: LockTimeout, blockers: tuple[str, ...]) -> LockTimeout:
+    """Retries are told by their text, so that the text says who is in the way."""
+    if not blockers:
+        return timeout
+    return LockTimeout(f"{timeout.fact} On the table: {'; '.join(blockers)}.", remedy=timeout.remedy, blockers=blockers)
 
 
 def _blocker(pid: int, application: str | None, user: str | None, state: str | None, since: Any) -> str:
