@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -72,6 +73,15 @@ class ApiView(APIView):
             reauthenticated_at=reauthenticated_at(self.request),
             address=address_of_peer(self.request),
         )
+
+
+class NothingView(ApiView):
+    """What is behind /api/ and is no route: a problem document like any other refusal."""
+
+    permission_classes: list[Any] = []
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise Http404
 
 
 def _checked(shape: Shape, given: Any) -> Body:

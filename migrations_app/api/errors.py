@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -55,6 +56,14 @@ def problem(error: Exception, context: dict[str, Any] | None = None) -> Response
             return _answer(404, "not_found", "There is nothing here, or nothing that you may see.")
         case PermissionDenied():
             return _answer(403, "permission_denied", "You may not do this.")
+        case OperationalError():
+            return _answer(
+                503,
+                "control_database_unreachable",
+                "Lockstep's own database does not answer.",
+                remedy="Try again in a moment; to stop writing in a target meanwhile, use the line of SQL of its plan.",
+                headers={"Retry-After": str(RETRY_AFTER_S)},
+            )
         case exceptions.ValidationError():
             return _validation(error)
         case exceptions.APIException():

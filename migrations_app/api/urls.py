@@ -4,6 +4,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 from migrations_app.api import operations, plans, runs, sessions, targets
+from migrations_app.api.base import NothingView
 from migrations_app.api.docs import DocsView
 
 urlpatterns = [
@@ -40,4 +41,5 @@ urlpatterns = [
     path("runs/<int:run_id>/tune/", runs.TuneView.as_view()),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", DocsView.as_view(), name="api_docs"),
+    path("<path:rest>", NothingView.as_view()),
 ]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.db import OperationalError
 
 from migrations_app.models import Plan
 from tests.builders import AUTHOR, a_plan, a_target, a_user, content
@@ -110,3 +111,23 @@ def test_a_refusal_is_a_problem_document(send):
 
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert {"type", "title", "status", "code", "detail", "remedy"} <= set(answer.json())
+
+
+@pytest.mark.parametrize("path", ["nowhere/", "plans", "plans/1", "plans/x/"])
+def test_what_is_no_route_is_a_problem_too(anonymous, path):
+    answer = anonymous.get(path)
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_a_control_database_that_is_gone_is_told_with_what_to_do(as_user, monkeypatch):
+    def gone(*args, **kwargs):
+        raise OperationalError("connection refused: password=canary")
+
+    program = as_user(a_user(AUTHOR))
+    monkeypatch.setattr("migrations_app.api.plans.plan_list", gone)
+
+    answer = program.get("plans/")
+
+    assert (answer.status_code, answer.data["code"]) == (503, "control_database_unreachable")
+    assert "canary" not in answer.content.decode()
