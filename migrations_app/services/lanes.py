@@ -118,9 +118,12 @@ def slice_end(claim: Claim, *, carry: Mapping[str, Any]) -> None:
 @transaction.atomic
 def slice_hold(claim: Claim, *, carry: Mapping[str, Any], retry_after_s: float) -> None:
     """Give the lane back and sleep: the supervisor asks for the next slice once the time has come."""
-    if lane_release(claim, carry=carry):
-        wake_at = Now() + timedelta(seconds=retry_after_s)
-        Run.objects.filter(pk=claim.run.pk, status=RunStatus.RUNNING).update(wake_at=wake_at)
+    run = current_run(claim)  # locks in the order of a claim: plan, run, lane
+    if run is None:
+        return
+    if run.status == RunStatus.RUNNING:
+        Run.objects.filter(pk=run.pk).update(wake_at=Now() + timedelta(seconds=retry_after_s))
+    lane_release(claim, carry=carry)
 
 
 def current_run(claim: Claim) -> Run | None:
