@@ -72,9 +72,9 @@ def probes_write(plan_id: int, seconds: Iterable[ProbedSecond]) -> None:
 
 
 def samples_prune() -> Mapping[str, int]:
-    """Delete measurements that nobody looks at any more; return how many. Each target's last keeps the numbers going."""
+    """Delete measurements that nobody looks at any more; return how many. The last of a target keeps its number."""
     now = control_now()
-    last = TargetSample.objects.order_by("target", "-n").distinct("target").values("pk")
+    last = TargetSample.objects.order_by("target_id", "-n").distinct("target_id").values("pk")
     samples, _ = TargetSample.objects.filter(at__lt=now - TARGET_SAMPLES_KEPT).exclude(pk__in=last).delete()
     probes, _ = ProbeBucket.objects.filter(second__lt=(now - PROBES_KEPT).timestamp()).delete()
     return {"target_samples": samples, "probe_buckets": probes}
