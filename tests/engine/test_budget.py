@@ -157,6 +157,17 @@ def test_a_run_that_has_only_begun_is_given_time_for_its_first_probe() -> None:
     assert judge([], run_s=10).action is None
 
 
+@pytest.mark.parametrize(("watched_s", "action"), [(15, None), (16, GuardAction.SLOW), (61, GuardAction.PAUSE)])
+def test_a_supervisor_that_has_only_started_is_given_time_for_its_first_probe(
+    watched_s: int, action: GuardAction | None
+) -> None:
+    old = probes(60, ending=NOW - 600)
+
+    assessment = assess(old, OBJECTIVE, (), NOW, began=NOW - 3_000, watched_since=NOW - watched_s)
+
+    assert assessment.action is action
+
+
 def test_a_run_that_never_sees_a_probe_is_paused() -> None:
     assert judge([], run_s=61).action is GuardAction.PAUSE
 

@@ -138,8 +138,12 @@ def assess(
     now: float,
     *,
     began: float,
+    watched_since: float = 0.0,
 ) -> Assessment:
     """Judge the probes; `buckets` in order of time, `now` and the run's `began` as epoch seconds.
+
+    `watched_since`: since when whoever judges has been probing at all, so that one which has only started is given
+    the time for its first probe; what went on before, the loop has held for want of a fresh reading.
 
     One pass over the buckets, so that it may be asked each second with those of hours.
     """
@@ -151,7 +155,8 @@ def assess(
     ]
     if spent > objective.run_share:
         breaches.append((GuardAction.PAUSE, f"error budget spent by this run {spent:.2%} > {objective.run_share:.2%}"))
-    gaps = _gaps(burns, now - max(began, tally.newest), now - began)
+    since = max(began, watched_since)
+    gaps = _gaps(burns, now - max(since, tally.newest), now - since)
     standing = Standing.BREACH if breaches else Standing.NO_DATA if gaps else Standing.OK
     action, reason = max([*breaches, *gaps], key=lambda asked: _SEVERITY.index(asked[0]), default=(None, ""))
     return Assessment(standing, action, burns, spent, reason)

@@ -25,6 +25,7 @@ GUARD = "probe"
 class PlanWatch:
     def __init__(self, plan: Plan, clock: ControlClock) -> None:
         self._plan, self._clock = plan, clock
+        self._since = clock()
         self._guards = plan.content["guards"]
         self._objective = Objective(
             slo=self._guards["slo"], latency_ms=self._guards["latency_ms"], run_share=self._guards["cap"]
@@ -56,7 +57,12 @@ class PlanWatch:
         if self._prober is None:
             return rows
         self._assessment = assess(
-            self._prober.buckets(), self._objective, self._windows, now, began=self._began() or now
+            self._prober.buckets(),
+            self._objective,
+            self._windows,
+            now,
+            began=self._began() or now,
+            watched_since=self._since,
         )
         found = (budget_reading(self._assessment, now), self._prober.latency(now))
         return rows + [as_row(replace(reading, source=f"plan {self._plan.pk}")) for reading in found if reading]
