@@ -19,7 +19,47 @@ from workers.engine.adapters.memory.sync import ahead, back, in_step
 from workers.engine.expressions import parse
 from workers.engine.vocabulary import Direction, Phase, Side
 
+MOST_WRITES = 24
+"""In one history. All of them are drawn at once: drawing at each call costs more than all the rest of a law."""
+LONGEST_GAP = 5
+"""Calls of the engine between two writes; 0 lets several meet the same gap."""
+
 Writer = Literal["old", "new", "both"]
+
+
+@dataclass(frozen=True)
+class Write:
+    """What an application does once it gets to it, whatever the table holds by then."""
+
+    gap: int
+    """Calls of the engine that it lets pass since the write before."""
+    writer: Writer
+    kind: str
+    place: int
+    """Which of the keys that come into question."""
+    new_place: int
+    old_row: Values
+    old_changes: Values
+    new_row: Values
+    new_changes: Values
+
+
+def writes(example: Example) -> st.SearchStrategy[list[Write]]:
+    return st.lists(
+        st.builds(
+            Write,
+            gap=st.integers(0, LONGEST_GAP),
+            writer=st.sampled_from(["old", "new", "new", "both"]),
+            kind=st.sampled_from(["insert", "update", "update", "delete", "move"]),
+            place=st.integers(0, len(KEYS) - 1),
+            new_place=st.integers(0, len(KEYS) - 1),
+            old_row=example.old_rows,
+            old_changes=example.old_changes,
+            new_row=example.new_rows,
+            new_changes=example.new_changes,
+        ),
+        max_size=MOST_WRITES,
+    )
 
 
 @dataclass
@@ -33,7 +73,10 @@ class Truth:
 
 class Applications:
     def __init__(self, example: Example, world: World, drive: Drive, data: st.DataObject) -> None:
-        self.example, self.world, self.data = example, world, data
+        self.example, self.world = example, world
+        self.writes = data.draw(writes(example), label="writes")
+        self.passed = 0
+        """Calls of the engine since the last write."""
         self.sync = drive.sync
         self.old_runs, self.new_runs, self.backfilled = True, False, False
         self.old_is_kept = True
@@ -76,25 +119,28 @@ class Applications:
 
     # What they write.
 
-    def act(self, most: int) -> None:
-        for _ in range(self.data.draw(st.integers(0, most), label="writes")):
-            self._act()
+    def act(self) -> None:
+        """Let the applications write what is due; what is not possible by then is left out."""
+        while self.writes and self.writes[0].gap <= self.passed:
+            self._act(self.writes.pop(0))
+            self.passed = 0
+        self.passed += 1
 
-    def _act(self) -> None:
-        writer = self.data.draw(st.sampled_from(self._writers()), label="application")
-        free = [key for key in KEYS if key not in self.truth]
-        kinds = ["insert"] * bool(free) + ["update", "update", "delete"] * bool(self.truth)
-        kinds += ["move"] * bool(free and self.truth)
-        kind = self.data.draw(st.sampled_from(kinds), label="statement")
-        if kind == "insert":
-            self._insert(writer, self._draw_key(free))
-        elif kind == "delete":
-            key = self._draw_key(list(self.truth))
+    def _act(self, write: Write) -> None:
+        writers = self._writers()
+        writer = write.writer if write.writer in writers else writers[0]
+        there, free = sorted(self.truth), [key for key in KEYS if key not in self.truth]
+        if write.kind == "insert" and free:
+            self._insert(writer, _pick(free, write.place), write)
+        elif write.kind == "delete" and there:
+            key = _pick(there, write.place)
             self.world.delete(key)
             del self.truth[key]
-        else:
-            key = self._draw_key(list(self.truth))
-            self._update(writer, key, self._draw_key(free) if kind == "move" else key)
+        elif write.kind == "update" and there:
+            key = _pick(there, write.place)
+            self._update(writer, key, key, write)
+        elif write.kind == "move" and there and free:
+            self._update(writer, _pick(there, write.place), _pick(free, write.new_place), write)
         self.check()
 
     def _writers(self) -> list[Writer]:
@@ -104,24 +150,20 @@ class Applications:
             writers += ["new", "both"] if self.old_is_kept else ["new"]
         return writers
 
-    def _draw_key(self, keys: list[int]) -> int:
-        return self.data.draw(st.sampled_from(sorted(keys)), label="key")
-
-    def _insert(self, writer: Writer, key: int) -> None:
+    def _insert(self, writer: Writer, key: int, write: Write) -> None:
         if writer == "old":
-            values = self.data.draw(self.example.old_rows, label="old row")
-            self.world.insert(key, values)
-            self.truth[key] = Truth(self._defaults() | values, {}, Side.OLD)
+            self.world.insert(key, write.old_row)
+            self.truth[key] = Truth(self._defaults() | write.old_row, {}, Side.OLD)
             return
-        values = self.data.draw(self.example.new_rows, label="new row")
-        new = dict.fromkeys(self.sync.new) | values
-        self.world.insert(key, values if writer == "new" else self._both(new))
+        new = dict.fromkeys(self.sync.new) | write.new_row
+        self.world.insert(key, write.new_row if writer == "new" else self._both(new))
         self._new_truth(key, new)
 
-    def _update(self, writer: Writer, key: int, new_key: int) -> None:
+    def _update(self, writer: Writer, key: int, new_key: int, write: Write) -> None:
         row = self.world.rows()[key]
-        changes = self.example.old_changes if writer == "old" else self.example.new_changes
-        values = self.data.draw(changes | st.just({}) if new_key != key else changes, label=f"{writer} changes")
+        values = write.old_changes if writer == "old" else write.new_changes
+        if new_key != key and write.new_place % 2:
+            values = {}  # the key alone moves
         new: Values = {} if writer == "old" else self._seen(row) | values
         if writer == "both":
             values = self._both(new)
@@ -181,6 +223,10 @@ class Applications:
             assert new == truth.new
         else:
             assert new == _texts(ahead(self.sync, dict(truth.old))) or _texts(back(self.sync, dict(new))) == truth.old
+
+
+def _pick(keys: list[int], place: int) -> int:
+    return keys[place % len(keys)]
 
 
 def _texts(row: object) -> Values:

@@ -7,22 +7,20 @@ which engine.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from tests.laws.applications import Applications
-from tests.laws.drive import ALL_BUT_PURGE, BEGINNING, PLAN, Crash, Drive
+from tests.laws.applications import LONGEST_GAP, Applications
+from tests.laws.drive import ALL_BUT_PURGE, BEGINNING, PLAN, Crash, Drive, untouched
 from tests.laws.examples import Example, Values
 from tests.laws.world import World, WorldMaker
 from workers.engine.advance import Failed, Finished
 from workers.engine.errors import ConnectionLost, Mismatch, OutcomeUnknown, Refused
 from workers.engine.vocabulary import PHASES, Direction, Phase
-
-MOST_WRITES = 2
-"""Between two calls of the engine: several statements meet one gap, and a batch still comes before the table ends."""
 
 Law = Callable[[WorldMaker, Example, st.DataObject], None]
 
@@ -47,14 +45,12 @@ def replaying_from_the_previous_checkpoint_is_harmless(
     make_world: WorldMaker, example: Example, data: st.DataObject
 ) -> None:
     drive, applications = _start(make_world, example, data)
+    replays = cycle(data.draw(st.lists(st.booleans(), min_size=1, max_size=5), label="which batches are replayed"))
 
     def replay(name: str, call: Callable[[], Any]) -> Any:
         result = call()
-        applications.act(MOST_WRITES)
-        if name in ("copy", "compare") and data.draw(st.booleans(), label="replay"):
-            result = call()
-            applications.check()
-        return result
+        applications.act()
+        return call() if name in ("copy", "compare") and next(replays) else result
 
     drive.meddle = replay
     for position in data.draw(_ROUTES, label="route"):
@@ -77,16 +73,17 @@ def undoing_a_phase_restores_the_catalogue_and_the_old_side_exactly(
     make_world: WorldMaker, example: Example, data: st.DataObject
 ) -> None:
     drive, applications = _start(make_world, example, data)
-    phase = data.draw(st.sampled_from([*drive.steps][:ALL_BUT_PURGE]), label="phase")
-    drive.meddle = _Writes(data, applications)
-    drive.go_to(PHASES.index(phase))
-    drive.meddle = _Crashes(data)
-    before = (drive.world.catalogue(), _side(drive.world, drive.sync.old))
 
-    drive.do(phase)
-    drive.undo(phase)
+    for phase in PHASES[:ALL_BUT_PURGE]:
+        before = (drive.world.catalogue(), _side(drive.world, drive.sync.old))
+        drive.meddle = _Crashes(data, most=2)
+        drive.do(phase)
+        drive.undo(phase)
 
-    assert (drive.world.catalogue(), _side(drive.world, drive.sync.old)) == before
+        assert (drive.world.catalogue(), _side(drive.world, drive.sync.old)) == before
+
+        drive.meddle = _Writes(applications)
+        drive.do(phase)
 
 
 def all_phases_before_contract_unwind_to_the_start(
@@ -144,24 +141,25 @@ def every_action_succeeds_when_repeated(make_world: WorldMaker, example: Example
 
 def a_failure_at_any_action_unwinds(make_world: WorldMaker, example: Example, data: st.DataObject) -> None:
     drive, applications = _start(make_world, example, data)
-    catalogue = drive.world.catalogue()
-    position = data.draw(st.integers(0, PHASES.index(Phase.CONTRACT)), label="fails in")
-    drive.meddle = _Writes(data, applications)
-    drive.go_to(position)
-    phase = PHASES[position]
-    drive.meddle = _Failure(data, applications)
+    start = drive.world.catalogue()
 
-    drive.before_phase(phase, Direction.FORWARD)
-    try:
-        drive.attempt(phase, Direction.FORWARD)
-    except Crash:
-        pass  # the worker that died is not started again
-    drive.meddle = _Writes(data, applications)
-    drive.undo(phase)
+    for phase in PHASES[:ALL_BUT_PURGE]:
+        before = drive.world.catalogue()
+        drive.meddle = _Failure(data, applications)
+        drive.before_phase(phase, Direction.FORWARD)
+        try:
+            drive.attempt(phase, Direction.FORWARD)
+        except Crash:
+            pass  # the worker that died is not started again
+        drive.meddle = _Writes(applications)
+        drive.undo(phase)
+
+        assert drive.world.catalogue() == before
+
+        drive.do(phase)
+
     drive.go_to(BEGINNING)
-
-    applications.check()
-    assert drive.world.catalogue() == catalogue
+    assert drive.world.catalogue() == start
     assert _leftovers(drive.world) == ()
 
 
@@ -170,8 +168,10 @@ def verify_finds_every_difference_behind_the_syncs_back_and_passes_once_it_is_me
 ) -> None:
     """No law of the eight, but what cutover relies on."""
     drive, applications = _start(make_world, example, data)
-    assume(applications.truth)
+    drive.meddle = _Writes(applications)
     drive.go_to(PHASES.index(Phase.VERIFY))
+    drive.meddle = untouched
+    assume(applications.truth)
     key = data.draw(st.sampled_from(sorted(applications.truth)), label="key")
     row = drive.world.rows()[key]
     drive.world.plant(key, dict.fromkeys((*drive.sync.old, *drive.sync.new), "torn"))
@@ -243,78 +243,75 @@ def _leftovers(world: World) -> tuple[str, ...]:
 
 @dataclass
 class _Writes:
-    """Applications write before each call and after it."""
+    """Applications write before a call."""
 
-    data: st.DataObject
     applications: Applications
 
     def __call__(self, name: str, call: Callable[[], Any]) -> Any:
-        self.applications.act(MOST_WRITES)
+        self.applications.act()
         result = call()
         self.applications.check()
         return result
 
 
-@dataclass
 class _Crashes:
     """The worker dies before a call or after it, a few times."""
 
-    data: st.DataObject
-    left: int = 4
+    def __init__(self, data: st.DataObject, *, most: int = 4) -> None:
+        crashes = st.tuples(st.integers(0, LONGEST_GAP), st.booleans())
+        self.crashes = data.draw(st.lists(crashes, max_size=most), label="crashes: after calls, took effect")
+        self.passed = 0
 
     def __call__(self, name: str, call: Callable[[], Any]) -> Any:
-        crash = (
-            self.data.draw(st.sampled_from(["none", "none", "before", "after"]), label=name) if self.left else "none"
-        )
-        if crash == "none":
+        gap, after = self.crashes[0] if self.crashes else (LONGEST_GAP, False)
+        if not self.crashes or self.passed < gap:
+            self.passed += 1
             return call()
-        self.left -= 1
-        if crash == "after":
+        self.crashes.pop(0)
+        self.passed = 0
+        if after:
             call()
         raise Crash
 
 
-@dataclass
 class _Faults:
     """Applications write, and now and then a call loses its worker, its connection or its answer."""
 
-    data: st.DataObject
-    applications: Applications
-    left: int = 4
+    def __init__(self, data: st.DataObject, applications: Applications) -> None:
+        self.applications = applications
+        faults = st.tuples(st.integers(0, LONGEST_GAP), st.sampled_from(list(_FAULTS)), st.booleans())
+        self.faults = data.draw(
+            st.lists(faults, max_size=6), label="faults: after calls, which, whether it took effect"
+        )
+        self.passed = 0
 
     def __call__(self, name: str, call: Callable[[], Any]) -> Any:
-        self.applications.act(MOST_WRITES)
-        fault = self.data.draw(_FAULTS, label=name) if self.left else None
-        if fault is None:
+        self.applications.act()
+        if not self.faults or self.passed < self.faults[0][0]:
+            self.passed += 1
             result = call()
-        else:
-            self.left -= 1
-            if fault.after:
-                call()
-        self.applications.check()
-        if fault is None:
+            self.applications.check()
             return result
-        raise fault.error()
+        _, fault, after = self.faults.pop(0)
+        self.passed = 0
+        if after and fault != "connection lost":
+            call()
+        self.applications.check()
+        raise _FAULTS[fault]()
 
 
-@dataclass
 class _Failure:
     """From one call on everything fails, or the worker dies when that call has taken effect."""
 
-    data: st.DataObject
-    applications: Applications
-    calls: int = 0
-    fails_at: int = field(init=False)
-    after: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.fails_at = self.data.draw(st.integers(0, 3), label="call that fails")
-        self.after = self.data.draw(st.booleans(), label="after it took effect")
+    def __init__(self, data: st.DataObject, applications: Applications) -> None:
+        self.applications = applications
+        self.calls_left = data.draw(st.integers(0, 4), label="calls before it fails")
+        self.after = data.draw(st.booleans(), label="after it took effect")
 
     def __call__(self, name: str, call: Callable[[], Any]) -> Any:
-        self.applications.act(MOST_WRITES)
-        self.calls += 1
-        if self.calls <= self.fails_at:
+        self.applications.act()
+        if self.calls_left:
+            self.calls_left -= 1
             return call()
         if self.after:
             call()
@@ -322,20 +319,8 @@ class _Failure:
         raise Refused("This action was made to fail.")
 
 
-@dataclass(frozen=True)
-class _Fault:
-    error: Callable[[], Exception]
-    after: bool
-    """Whether the call took effect."""
-
-
-_FAULTS = st.sampled_from(
-    [
-        *[None] * 6,
-        _Fault(Crash, after=False),
-        _Fault(Crash, after=True),
-        _Fault(lambda: ConnectionLost("The connection was cut."), after=False),
-        _Fault(lambda: OutcomeUnknown("No answer came, and nothing was done."), after=False),
-        _Fault(lambda: OutcomeUnknown("No answer came, but it was done."), after=True),
-    ]
-)
+_FAULTS: dict[str, Callable[[], Exception]] = {
+    "crash": Crash,
+    "connection lost": lambda: ConnectionLost("The connection was cut before anything was done."),
+    "outcome unknown": lambda: OutcomeUnknown("No answer came."),
+}
