@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -110,6 +110,29 @@ class Shop:
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             f" AND application_name LIKE 'lockstep:p{run.plan_id}:r{run.pk}:%'"
         )
+
+    @contextmanager
+    def deaf_session(self, run: Run) -> Iterator[Callable[[], None]]:
+        """Keep a session with the run's name at work that hears no cancel; yields what ends it."""
+        other = self.server.application()
+        self._others.append(other)
+        other.execute(f"SET application_name = 'lockstep:p{run.plan_id}:r{run.pk}:l0:e1'")
+        (pid,) = other.execute("SELECT pg_backend_pid()").fetchone()
+        loop = "LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP"
+
+        def work() -> None:
+            with suppress(psycopg.Error):
+                other.execute(f"DO $$ BEGIN {loop}; END $$")
+
+        def end_it() -> None:
+            self.server.root.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+        worker = self.in_thread(work)
+        try:
+            yield end_it
+        finally:
+            end_it()
+            worker.join()
 
     # Plans and runs.
 

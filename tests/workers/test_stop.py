@@ -19,6 +19,7 @@ from migrations_app.services.stops import run_abort_done
 from tests.workers.shop import eventually
 from workers.engine.vocabulary import Phase
 from workers.runner import advance_run
+from workers.supervisor import stop
 from workers.supervisor.stop import stop_run
 
 SLOW = {"batch_rows": 50, "batch_rows_most": 50, "rate_rows_per_s": 500}
@@ -113,6 +114,17 @@ def test_an_abort_that_cannot_be_proven_is_not_called_aborted(shop, run):
     assert shop.event(run.plan, "abort_unproven").payload["code"] == "unreachable"
     Target.objects.filter(pk=shop.target.pk).update(port=port)
     assert proven(run).evidence["sessions"] == 0
+
+
+def test_a_session_that_is_still_at_work_is_no_proof(shop, run, monkeypatch):
+    monkeypatch.setattr(stop, "PATIENCE_S", 0.3)
+    with shop.deaf_session(run) as end_it:
+        run_abort(run, actor=shop.operator)
+
+        eventually(lambda: run.commands.filter(verb="abort", evidence__unproven="transient").exists())
+        end_it()
+
+        assert proven(run).evidence["sessions"] == 0
 
 
 def test_an_abort_with_a_rollback_rolls_back_once_the_stop_is_proven(shop, run):

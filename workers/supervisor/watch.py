@@ -16,9 +16,9 @@ from migrations_app.selectors.clock import ControlClock
 from migrations_app.services.samples import sample_write
 from workers.engine.adapters.base import Adapter
 from workers.engine.signals import SIGNALS, Settings
-from workers.engine.throttle import Reading
 from workers.supervisor.control import attempt
 from workers.supervisor.plan_watch import PlanWatch, as_row
+from workers.supervisor.worst import WorstReadings
 from workers.targets import adapter_of
 
 ROUND_S = 0.5
@@ -47,7 +47,7 @@ class Watch(threading.Thread):
         self._servers = _Servers()
         self._clock = ControlClock()
         self._plans: dict[int, PlanWatch] = {}
-        self._worst: dict[tuple[str, str], Reading] = {}
+        self._worst = WorstReadings()
         self._sampled_at = self._loaded_at = float("-inf")
 
     def end(self) -> None:
@@ -103,8 +103,7 @@ class Watch(threading.Thread):
                 continue
             thresholds = self._thresholds(signal.name, signal.defaults)
             for reading in signal.read(self._servers.primary, self._servers.replicas, self._clock, thresholds):
-                key = (reading.signal, reading.source)
-                self._worst[key] = max(self._worst.get(key, reading), reading, key=_badness)
+                self._worst.add(reading)
 
     def _thresholds(self, signal: str, defaults: Settings) -> Settings:
         """Return the strictest thresholds of the plans under way; a run compares with its own plan's."""
@@ -114,17 +113,12 @@ class Watch(threading.Thread):
         return Settings(min(limit["lag_slow_s"] for limit in limits), min(limit["lag_hold_s"] for limit in limits))
 
     def _write_sample(self) -> None:
-        readings = [as_row(reading) for reading in self._worst.values()]
-        self._worst.clear()
+        readings = [as_row(reading) for reading in self._worst.take()]
         for plan in self._plans.values():
             readings += plan.readings(self._servers.primary)
         sample_write(self._target_id, readings)
         for plan in self._plans.values():
             plan.brake()
-
-
-def _badness(reading: Reading) -> float:
-    return float("inf") if reading.observed is None else reading.observed
 
 
 class _Servers:
