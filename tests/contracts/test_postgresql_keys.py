@@ -162,6 +162,14 @@ def test_an_index_that_does_not_tell_every_row_apart_is_no_key(target: Target, i
         adapter.describe(TABLE)
 
 
+def test_an_index_in_another_order_than_its_column_is_no_key(target: Target) -> None:
+    """Each batch would sort the whole table."""
+    a_table(target, "id text NOT NULL", "SELECT 'a'")
+    target.create('CREATE UNIQUE INDEX ON users (id COLLATE "C")', "CREATE UNIQUE INDEX ON users (id text_pattern_ops)")
+    with target.adapter() as adapter, pytest.raises(NoUsableKey):
+        adapter.describe(TABLE)
+
+
 def test_the_primary_key_comes_before_other_unique_indexes(target: Target) -> None:
     a_table(target, "code integer NOT NULL UNIQUE, id bigint PRIMARY KEY", "SELECT NULL WHERE false")
     with target.adapter() as adapter:

@@ -146,7 +146,7 @@ def statements(action: PlainAction, place: Place) -> Statements:
                 return ()
             return ((f"ALTER TABLE {table} ALTER COLUMN {quoted(column)} DROP NOT NULL",),)
         case Retire():
-            return (_retire(action, table, place),)
+            return (_retire(action, table),)
         case Restore():
             return (_restore(action, table, place),)
         case EnforceNotNull():
@@ -155,19 +155,13 @@ def statements(action: PlainAction, place: Place) -> Statements:
             return ((f"ALTER TABLE {table} DROP COLUMN {quoted(column)}",),)
 
 
-def _retire(action: Retire, table: str, place: Place) -> tuple[str, ...]:
-    column = place.column(action.column)
+def _retire(action: Retire, table: str) -> tuple[str, ...]:
+    """Both are dropped whether they stand or not, so that what is sent does not hang on what ran before."""
     retired = quoted(action.retired_name)
-    loosened = [
-        f"ALTER COLUMN {retired} DROP {what}"
-        for what, stands in (
-            ("NOT NULL", column is not None and not column.nullable),
-            ("DEFAULT", column is not None and column.default is not None),
-        )
-        if stands
-    ]
-    rename = f"ALTER TABLE {table} RENAME COLUMN {quoted(action.column)} TO {retired}"
-    return (rename, *((f"ALTER TABLE {table} {', '.join(loosened)}",) if loosened else ()))
+    return (
+        f"ALTER TABLE {table} RENAME COLUMN {quoted(action.column)} TO {retired}",
+        f"ALTER TABLE {table} ALTER COLUMN {retired} DROP NOT NULL, ALTER COLUMN {retired} DROP DEFAULT",
+    )
 
 
 def _restore(action: Restore, table: str, place: Place) -> tuple[str, ...]:
