@@ -157,6 +157,27 @@ def test_a_stop_waits_for_the_batch_in_flight_and_says_when_it_does_not_end(targ
     assert people(target)[1] == ("Ann Lee", None, None)
 
 
+def test_a_stop_waits_for_a_first_action_in_flight_too(target: Target) -> None:
+    """Its lane is not there yet for anybody else to see."""
+    a_users_table(target, "Ann Lee")
+    with (
+        target.adapter("lockstep:stop") as adapter,
+        target.adapter(EXPANDING.tag, lock_timeout_s=20, statement_timeout_s=30) as worker,
+    ):
+        adapter.install(1, CONTROL_UID)
+        with a_locked_row(target), running(lambda: worker.apply(ADD, EXPANDING)) as outcome:
+            wait_until(lambda: waits_for_a_lock(target, EXPANDING))
+
+            with pytest.raises(LockTimeout):
+                adapter.set_stop(1, 1, wait_s=0.1)
+            adapter.cancel(1, 1)
+            adapter.set_stop(1, 1, wait_s=2)
+
+        assert isinstance(outcome[0], Interrupted)
+        with pytest.raises(Fenced):
+            worker.apply(ADD, EXPANDING)
+
+
 def test_stopping_where_nothing_is_installed_does_nothing(target: Target) -> None:
     with target.adapter() as adapter:
         adapter.set_stop(1, 1, wait_s=0.1)

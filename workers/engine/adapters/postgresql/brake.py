@@ -13,6 +13,7 @@ STOP = """
 INSERT INTO lockstep.stop (plan, run) SELECT plan, $2 FROM lockstep.plan WHERE plan = $1
 ON CONFLICT (plan) DO UPDATE SET run = EXCLUDED.run, at = clock_timestamp()
 """
+DRAIN_CLAIMS = "SELECT FROM lockstep.plan WHERE plan = $1 FOR UPDATE"
 # Once for each stop: the next claim brings the plan's next epoch, which is the one that is written here.
 RAISE_EPOCHS = """
 UPDATE lockstep.lane SET epoch = epoch + 1, stopped = true WHERE plan = $1 AND run = $2 AND NOT stopped
@@ -37,13 +38,17 @@ WHERE plan = $1 AND run = $2
 
 
 def set_stop(session: Session, plan: int, run: int, *, wait_s: float) -> None:
-    """Forbid new batches at once, then wait for the one in flight; raises LockTimeout where it outlasts `wait_s`."""
+    """Forbid new writes at once, then wait for those in flight; raises LockTimeout where one outlasts `wait_s`.
+
+    Each step has a transaction of its own: held together, their locks could meet a batch's in the other order.
+    """
     with session.transaction() as transaction:
         if not schema.is_installed(transaction):
             return
         transaction.run(STOP, plan, run)
-    with session.transaction(lock_timeout_s=wait_s, statement_timeout_s=wait_s + 1) as transaction:
-        transaction.run(RAISE_EPOCHS, plan, run)
+    for statement, parameters in ((DRAIN_CLAIMS, (plan,)), (RAISE_EPOCHS, (plan, run))):
+        with session.transaction(lock_timeout_s=wait_s, statement_timeout_s=wait_s + 1) as transaction:
+            transaction.run(statement, *parameters)
 
 
 def clear_stop(transaction: Transaction, plan: int) -> None:

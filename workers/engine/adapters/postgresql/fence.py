@@ -13,14 +13,16 @@ from workers.engine.adapters.postgresql.session import Transaction
 from workers.engine.errors import Drifted, Fenced
 from workers.engine.vocabulary import Checkpoint, Cursor, Fence
 
+# The lock on the plan's row is kept to the end, so that a stop can wait for whoever claims for the first time.
 ENTER = """
 INSERT INTO lockstep.lane (plan, lane, run, epoch)
 SELECT plan, $2, $3, $4 FROM lockstep.plan WHERE plan = $1 FOR KEY SHARE
 ON CONFLICT DO NOTHING
 """
-LOCK = """
-SELECT epoch, run, EXISTS (SELECT FROM lockstep.stop AS s WHERE s.plan = l.plan), (SELECT stop FROM lockstep.control)
-FROM lockstep.lane AS l WHERE plan = $1 AND lane = $2 FOR UPDATE OF l
+LOCK = "SELECT epoch, run FROM lockstep.lane WHERE plan = $1 AND lane = $2 FOR UPDATE"
+# A statement of its own, so that it sees a stop that was written while the lane's lock was awaited.
+STOPPED = """
+SELECT EXISTS (SELECT FROM lockstep.stop WHERE plan = $1), (SELECT stop FROM lockstep.control)
 """
 TAKE = "UPDATE lockstep.lane SET run = $3, epoch = $4, stopped = false WHERE plan = $1 AND lane = $2"
 
@@ -74,18 +76,20 @@ def hold(transaction: Transaction, fence: Fence) -> Checkpoint:
 
 
 def _locked(transaction: Transaction, fence: Fence) -> tuple[int, int]:
+    """Return the epoch and the run that stand in the lane, locked; raises Fenced where a stop forbids to write."""
     row = transaction.row(LOCK, fence.plan, fence.lane)
     if row is None:
         if transaction.value("SELECT EXISTS (SELECT FROM lockstep.plan WHERE plan = $1)", fence.plan):
             raise Fenced(f"Lane {fence.lane} of plan {fence.plan} was never claimed.")
         raise Drifted(f"Plan {fence.plan} is not installed in this database.", remedy="Install it first.")
-    epoch, run, plan_stopped, target_stopped = row
+    plan_stopped, target_stopped = transaction.rows(STOPPED, fence.plan)[0]
     if target_stopped:
         raise Fenced(
             "Everything on this target was told to stop.", remedy="UPDATE lockstep.control SET stop = false to go on."
         )
     if plan_stopped:
         raise Fenced(f"Plan {fence.plan} was told to stop.", remedy="Resume or roll back to go on.")
+    epoch, run = row
     return epoch, run
 
 
