@@ -145,6 +145,10 @@ def test_a_gate_stands_until_somebody_confirms_it(gate):
     ]
 
 
+def test_a_gate_of_the_way_back_does_not_stop_the_way_forward():
+    assert codes(facts(Phase.EXPAND, confirmed_gates=())) == []
+
+
 @pytest.mark.parametrize("phase", [Phase.EXPAND, Phase.DUAL_WRITE])
 def test_objections_and_claims_stand_before_anything_touches_the_table(phase):
     assert codes(facts(phase, block_objections=["No key"], claimed_by=7)) == ["objection", "table_claimed"]

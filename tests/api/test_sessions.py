@@ -173,6 +173,18 @@ def test_a_token_cannot_make_another_without_the_password(as_user):
     assert (answer.status_code, answer.data["code"]) == (422, "password_needed")
 
 
+def test_a_token_does_not_borrow_the_freshness_of_a_session_beside_it(browser, as_user):
+    user = a_user(VIEWER)
+    token = as_user(user).post("tokens/", {"name": "ci", "password": PASSWORD}).data["token"]
+    sign_in(browser, user)
+
+    answer = browser.post(
+        "/api/tokens/", {"name": "second"}, format="json", headers={"Authorization": f"Bearer {token}"}
+    )
+
+    assert (answer.status_code, answer.data["code"]) == (422, "password_needed")
+
+
 @pytest.mark.parametrize(
     "header", ["Bearer", "Bearer lockstep_wrong", "Bearer two words", "Token lockstep_wrong", "Bearer é"]
 )

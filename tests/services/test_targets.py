@@ -279,6 +279,16 @@ def test_a_target_is_not_moved_to_where_it_does_not_work(shop, target, admin):
     assert Target.objects.get().port == target.port
 
 
+def test_a_target_is_not_moved_to_another_server(shop, target, admin):
+    Target.objects.update(system="1")
+    target.refresh_from_db()
+
+    with pytest.raises(InputRefused) as caught:
+        target_change(target, {"host": "localhost"}, password=shop.address().password, actor=admin)
+
+    assert caught.value.code == "wrong_server"
+
+
 def test_a_new_replica_is_asked_only_by_who_knows_the_password(target, replica_fields, admin):
     with pytest.raises(InputRefused) as caught:
         target_replicas_set(target, [replica_fields], actor=admin)
