@@ -5,8 +5,12 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 
+from django.db import InterfaceError, OperationalError
+
 from workers.engine.errors import EngineError
 
+CONTROL_LOST = (OperationalError, InterfaceError)
+"""The control database is away or gave up on us: nobody's fault here, and the next try goes on from the target."""
 NAMED_MOST = 20
 """Enough to see what they have in common."""
 

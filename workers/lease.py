@@ -11,9 +11,10 @@ from collections.abc import Callable
 from types import TracebackType
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from migrations_app.services.lanes import Claim, lane_renew
+from workers.faults import CONTROL_LOST
 
 RENEWALS = 3
 """Within one term, so that one that fails costs nothing."""
@@ -55,7 +56,7 @@ class Lease:
         asked_at = self._clock()
         try:
             self._is_lost = not lane_renew(self._claim)
-        except DatabaseError:
+        except CONTROL_LOST:
             connection.close()  # the next attempt needs a new one
             return
         if not self._is_lost:

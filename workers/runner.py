@@ -15,7 +15,6 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from django.conf import settings
-from django.db import Error as ControlDatabaseError
 from django.db import transaction
 
 from migrations_app.content import operations_of
@@ -44,7 +43,7 @@ from workers.engine.errors import EngineError, OutcomeUnknown, Transient
 from workers.engine.pace import PaceLimits
 from workers.engine.throttle import Kind
 from workers.engine.vocabulary import Action, Direction, Fence, Phase
-from workers.faults import InternalError, LeftBehind, where_it_happened
+from workers.faults import CONTROL_LOST, InternalError, LeftBehind, where_it_happened
 from workers.hands import hands_for, required_signals
 from workers.lease import Lease
 from workers.targets import adapter_of, check_identity, control_uid
@@ -61,7 +60,7 @@ def advance_run(run_id: int, lane: int = 0) -> None:
         claim = lane_claim(run_id, lane, owner=_owner())
         if claim is not None:
             _drive(claim)
-    except ControlDatabaseError as error:
+    except CONTROL_LOST as error:
         # Whoever claims next goes on from the target; the lease ends by itself.
         facts = {"action": "control_lost", "run": run_id, "lane": lane, "error": type(error).__name__}
         logger.warning("control database lost", extra=facts)
@@ -71,7 +70,7 @@ def _drive(claim: Claim) -> None:
     try:
         with Lease(claim) as lease:
             _write_down(claim, _slice(claim, lease), lease)
-    except ControlDatabaseError:
+    except CONTROL_LOST:
         raise
     except Exception as error:
         correlation = uuid.uuid4().hex[:12]

@@ -6,10 +6,9 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from django.db import Error as ControlDatabaseError
 from django.db import connection
 
-from workers.faults import where_it_happened
+from workers.faults import CONTROL_LOST, where_it_happened
 
 logger = logging.getLogger("lockstep.supervisor")
 
@@ -28,7 +27,7 @@ def attempt(what: str, act: Callable[[], None], **about: object) -> None:
     try:
         with borrowed_connection():
             act()
-    except ControlDatabaseError as error:
+    except CONTROL_LOST as error:
         logger.warning("control database lost", extra={"action": f"{what}_failed", "error": type(error).__name__})
     except Exception as error:
         extra = {"action": f"{what}_failed", "trace": where_it_happened(error), **about}
