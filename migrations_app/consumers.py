@@ -96,7 +96,8 @@ class PlanFeed(AsyncWebsocketConsumer):
 
     async def _greet(self) -> None:
         """Go on from where the page says it is, if that is in this log; else tell everything."""
-        asked = {name: values[0] for name, values in parse_qs(self.scope["query_string"].decode()).items()}
+        query = self.scope["query_string"].decode(errors="replace")
+        asked = {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
         samples = Cursor.parse(asked.get("samples_after", ""))
         after = asked.get("after", "")
         if samples and after.isdecimal() and len(after) < 19 and asked.get("epoch") == await _read(epoch):
@@ -122,7 +123,8 @@ class PlanFeed(AsyncWebsocketConsumer):
 
     async def _send(self, frame: Frame) -> None:
         try:
-            await asyncio.wait_for(self.send(text_data=json.dumps(frame, separators=(",", ":"))), SEND_S)
+            async with asyncio.timeout(SEND_S):
+                await self.send(text_data=json.dumps(frame, separators=(",", ":")))
         except TimeoutError:
             raise Closed(TOO_SLOW) from None
 
@@ -130,7 +132,8 @@ class PlanFeed(AsyncWebsocketConsumer):
         try:
             if code != TOO_SLOW:
                 await self._send(frames.bye(code, retry_after_s=5 if code == BROKEN else 0))
-            await asyncio.wait_for(self.close(code), SEND_S)
+            async with asyncio.timeout(SEND_S):
+                await self.close(code)
         except (Closed, TimeoutError):
             logger.warning("feed not closed", extra={"action": "feed_not_closed", "plan": self._plan_id})
 

@@ -90,7 +90,8 @@ def delta(plan: Plan, actor: User, place: Place, *, derive: bool = True) -> tupl
     series = series_after(plan, place.samples)
     derived = present_state(plan, actor)[1] if derive or events else None
     is_other_run = derived is not None and _run_id(derived) != place.samples.run
-    if len(events) > MOST_EVENTS or series is None or is_other_run:
+    is_ahead = derived is not None and not events and last_seq(plan) < place.seq  # a restored copy of the database
+    if len(events) > MOST_EVENTS or series is None or is_other_run or is_ahead:
         return snapshot(plan, actor)
     said = place.derived if derived is None else _json(derived)
     if not events and series.cursor == place.samples and said == place.derived:

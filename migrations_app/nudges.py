@@ -42,7 +42,8 @@ class Ear:
     async def hear(self, within_s: float) -> bool:
         """Wait for a nudge; False where none came in time."""
         try:
-            await asyncio.wait_for(self._heard.wait(), max(0.0, within_s))
+            async with asyncio.timeout(max(0.0, within_s)):
+                await self._heard.wait()
         except TimeoutError:
             return False
         self._heard.clear()
