@@ -11,7 +11,6 @@ from workers.engine.adapters.postgresql.names import column_type, literal, quali
 from workers.engine.adapters.postgresql.session import Transaction
 from workers.engine.adapters.postgresql.sync import Rules, sequence_name
 from workers.engine.errors import Refused, WrongServer
-from workers.engine.expressions import parse
 from workers.engine.vocabulary import Side, Sync, TableName
 
 REPLICAS = """
@@ -102,12 +101,7 @@ def count_there_and_back(transaction: Transaction, sync: Sync, types: Mapping[st
     """One pass. `back` is worked out over what `ahead` gives, as it would be stored."""
     rules = Rules(sync)
     ahead = {mapping.column: rules.derived(mapping, Side.NEW) for mapping in sync.ahead}
-    restored = {
-        mapping.column: parse(mapping.expression, columns=sync.new).render(
-            "postgresql", lambda column: f"derived.{quoted(column)}"
-        )
-        for mapping in sync.back
-    }
+    restored = {mapping.column: rules.derived(mapping, Side.OLD, "derived") for mapping in sync.back}
     lossy = " OR ".join(f"{rules.value(column, 'derived')} IS DISTINCT FROM {sql}" for column, sql in restored.items())
     lengths = {column: _length(types[column]) for column in sync.new if column in types}
     unfit = " OR ".join(f"length(derived.{quoted(column)}) > {length}" for column, length in lengths.items() if length)

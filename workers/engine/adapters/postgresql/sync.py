@@ -16,6 +16,7 @@ from workers.engine.adapters.postgresql.catalogue import TRIGGER_PREFIX
 from workers.engine.adapters.postgresql.names import literal, qualified, quoted
 from workers.engine.errors import Unsupported
 from workers.engine.expressions import parse
+from workers.engine.expressions.rendering import PostgresRendering
 from workers.engine.vocabulary import Mapping, Side, Sync, TableName, TableShape
 
 OURS = "ours"
@@ -61,6 +62,18 @@ def stop(table: TableName, name: str) -> tuple[str, ...]:
     )
 
 
+def exact(value: str) -> str:
+    """A text that equals another where its bytes do, whatever the column's collation says."""
+    return f'({value}::text COLLATE "C")'
+
+
+class ExactRendering(PostgresRendering):
+    """The mapping language over values that are exact text already; the functions it is used in pin search_path."""
+
+    def column(self, name: str) -> str:
+        return self._reference(name)
+
+
 @dataclass(frozen=True)
 class Rules:
     """The conditions and assignments of one sync over records of a trigger, or over a table's own columns."""
@@ -69,8 +82,7 @@ class Rules:
 
     def value(self, column: str, record: str = "") -> str:
         """A column as exact text: under "C" two texts are equal where their bytes are."""
-        name = f"{record}.{quoted(column)}" if record else quoted(column)
-        return f'({name}::pg_catalog.text COLLATE pg_catalog."C")'
+        return exact(f"{record}.{quoted(column)}" if record else quoted(column))
 
     def mappings(self, side: Side) -> tuple[Mapping, ...]:
         """How that side follows from the other."""
@@ -82,8 +94,7 @@ class Rules:
     def derived(self, mapping: Mapping, side: Side, record: str = "") -> str:
         sources = self.columns(_other(side))
         expression = parse(mapping.expression, columns=sources, field=mapping.column)
-        prefix = f"{record}." if record else ""
-        return expression.render("postgresql", lambda column: prefix + quoted(column))
+        return expression.root.sql(ExactRendering(lambda column: self.value(column, record)))
 
     def follows(self, side: Side, record: str = "") -> str:
         """Whether that side derives from the other."""
@@ -93,7 +104,7 @@ class Rules:
         )
 
     def in_step(self, record: str = "") -> str:
-        return f"({self.follows(Side.NEW, record)} OR {self.follows(Side.OLD, record)})"
+        return _any((self.follows(Side.NEW, record), self.follows(Side.OLD, record)))
 
     def changed(self, side: Side, earlier: Callable[[str], str]) -> str:
         """Whether NEW differs on that side from what `earlier` gives for a column."""
@@ -117,7 +128,8 @@ class Rules:
             f" NEW.{quoted(mapping.column)} := {self.derived(mapping, side, 'OLD')}; END IF;"
             for mapping in self.mappings(side)
         ]
-        return [f"IF NOT {self.in_step('OLD')} THEN", *_indented(kept), "END IF;"]
+        comment = "  -- What this statement did not write of a row not in step is stale."
+        return [f"IF NOT {self.in_step('OLD')} THEN", comment, *_indented(kept), "END IF;"]
 
 
 def insert_function(sync: Sync, lead: Side, shape: TableShape) -> str:
@@ -126,11 +138,12 @@ def insert_function(sync: Sync, lead: Side, shape: TableShape) -> str:
     defaults = {column: _default(shape, column) for column in (*sync.old, *sync.new)}
     body = [
         *_opening(rules, lambda column: defaults[column]),
-        f"IF old_side AND new_side AND {rules.in_step('NEW')} THEN",
-        "  RETURN NEW;",
+        *_agreement(rules),
         f"ELSIF {'old_side OR ' if lead is Side.OLD else ''}NOT new_side THEN",
+        "  -- The new side follows from the old one, also from its default.",
         *_indented(rules.derive(Side.NEW)),
         "ELSE",
+        "  -- The old side follows from the new one.",
         *_indented(rules.derive(Side.OLD)),
         "END IF;",
         "RETURN NEW;",
@@ -139,21 +152,21 @@ def insert_function(sync: Sync, lead: Side, shape: TableShape) -> str:
 
 
 def update_function(sync: Sync, lead: Side) -> str:
-    """The last branch: the row's key moved, perhaps past a backfill that has not seen it."""
     rules = Rules(sync)
-    follower = _other(lead)
     body = [
         *_opening(rules, lambda column: rules.value(column, "OLD")),
-        f"IF old_side AND new_side AND {rules.in_step('NEW')} THEN",
-        "  RETURN NEW;",
+        *_agreement(rules),
         f"ELSIF {'old_side' if lead is Side.OLD else 'old_side AND NOT new_side'} THEN",
+        "  -- The new side follows from the old one.",
         *_indented(rules.overlay(Side.OLD) if lead is Side.NEW else []),
         *_indented(rules.derive(Side.NEW)),
         "ELSIF new_side THEN",
+        "  -- The old side follows from the new one.",
         *_indented(rules.overlay(Side.NEW) if lead is Side.OLD else []),
         *_indented(rules.derive(Side.OLD)),
         f"ELSIF NOT {rules.in_step('NEW')} THEN",
-        *_indented(rules.derive(follower)),
+        "  -- The row's key moved, perhaps past a backfill that has not seen it.",
+        *_indented(rules.derive(_other(lead))),
         "END IF;",
         "RETURN NEW;",
     ]
@@ -172,29 +185,37 @@ def triggers(sync: Sync, shape: TableShape) -> tuple[str, str]:
         f"CREATE OR REPLACE TRIGGER {quoted(trigger_name(sync.name, 'insert'))} BEFORE INSERT ON {table}\n"
         f"FOR EACH ROW EXECUTE FUNCTION {function_name(sync.name, 'insert')}()",
         f"CREATE OR REPLACE TRIGGER {quoted(trigger_name(sync.name, 'update'))} BEFORE UPDATE ON {table}\n"
-        f"FOR EACH ROW WHEN ({' OR '.join(touched)})\nEXECUTE FUNCTION {function_name(sync.name, 'update')}()",
+        f"FOR EACH ROW WHEN {_any(touched)}\nEXECUTE FUNCTION {function_name(sync.name, 'update')}()",
     )
 
 
 def _opening(rules: Rules, earlier: Callable[[str], str]) -> list[str]:
     """Let our own writes pass, say which sides were written, and count them once for each transaction."""
     return [
-        f"IF mark = {literal(OURS)} THEN RETURN NEW; END IF;",
+        f"IF mark = {literal(OURS)} THEN RETURN NEW; END IF;  -- Lockstep's own backfill",
         f"old_side := {rules.changed(Side.OLD, earlier)};",
         f"new_side := {rules.changed(Side.NEW, earlier)};",
-        "IF mark IS DISTINCT FROM 'both' THEN",
+        "IF mark IS DISTINCT FROM 'both' THEN  -- this transaction is not counted yet for both sides",
         *_indented(_counted(rules.sync, Side.OLD, "new")),
         *_indented(_counted(rules.sync, Side.NEW, "old")),
         "END IF;",
     ]
 
 
+def _agreement(rules: Rules) -> list[str]:
+    return [
+        f"IF old_side AND new_side AND {rules.in_step('NEW')} THEN",
+        "  -- The application wrote both sides, and they agree.",
+        "  RETURN NEW;",
+    ]
+
+
 def _counted(sync: Sync, side: Side, other: str) -> list[str]:
     return [
         f"IF {side}_side AND mark IS DISTINCT FROM '{side}' AND mark IS DISTINCT FROM 'both' THEN",
-        f"  PERFORM pg_catalog.nextval({literal(sequence_name(sync.name, side))}::pg_catalog.regclass);",
+        f"  PERFORM nextval({literal(sequence_name(sync.name, side))}::regclass);",
         f"  mark := CASE mark WHEN '{other}' THEN 'both' ELSE '{side}' END;",
-        f"  PERFORM pg_catalog.set_config({literal(f'lockstep.{sync.name}')}, mark, true);",
+        f"  PERFORM set_config({literal(f'lockstep.{sync.name}')}, mark, true);",
         "END IF;",
     ]
 
@@ -202,9 +223,9 @@ def _counted(sync: Sync, side: Side, other: str) -> list[str]:
 def _function(sync: Sync, event: str, body: Iterable[str]) -> str:
     declared = [
         "DECLARE",
-        f"  mark pg_catalog.text := pg_catalog.current_setting({literal(f'lockstep.{sync.name}')}, true);",
-        "  old_side pg_catalog.bool;",
-        "  new_side pg_catalog.bool;",
+        f"  mark text := current_setting({literal(f'lockstep.{sync.name}')}, true);",
+        "  old_side boolean;",
+        "  new_side boolean;",
         "BEGIN",
     ]
     source = "\n".join(["", *declared, *_indented(body), "END", ""])
@@ -227,14 +248,14 @@ def _default(shape: TableShape, name: str) -> str:
     """The default as exact text. A volatile one would be another value than the one that was stored."""
     column = shape.column(name)
     if column is None or column.default is None:
-        return "NULL::pg_catalog.text"
+        return "NULL::text"
     if column.default_is_volatile:
         raise Unsupported(
             f'The default of the column "{name}" gives another value each time, or depends on who asks.',
             remedy="Drop the default while the plan runs.",
             field=name,
         )
-    return f'(({column.default})::pg_catalog.text COLLATE pg_catalog."C")'
+    return exact(f"({column.default})")
 
 
 def _other(side: Side) -> Side:
@@ -242,11 +263,17 @@ def _other(side: Side) -> Side:
 
 
 def _all(conditions: Iterable[str]) -> str:
-    return f"({' AND '.join(conditions)})"
+    return _joined(conditions, "AND")
 
 
 def _any(conditions: Iterable[str]) -> str:
-    return f"({' OR '.join(conditions)})"
+    return _joined(conditions, "OR")
+
+
+def _joined(conditions: Iterable[str], word: str) -> str:
+    """One condition on each line, for those who approve what is sent."""
+    joined = f"\n    {word} ".join(conditions)
+    return f"({joined})"
 
 
 def _indented(lines: Iterable[str]) -> list[str]:
