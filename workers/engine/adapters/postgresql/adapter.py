@@ -17,7 +17,7 @@ from workers.engine.adapters.base import (
     Usage,
 )
 from workers.engine.adapters.base import Session as LiveSession
-from workers.engine.adapters.postgresql import batches, brake, catalogue, ddl, observation, schema
+from workers.engine.adapters.postgresql import actions, batches, brake, catalogue, observation, schema, statements
 from workers.engine.adapters.postgresql import fence as fences
 from workers.engine.adapters.postgresql.names import IDENTIFIER_BYTES
 from workers.engine.adapters.postgresql.session import Session
@@ -134,12 +134,12 @@ class PostgresAdapter:
         if isinstance(action, Backfill | Compare):
             with self._session.transaction(table=action.sync.table, read_only=True) as transaction:
                 return batches.render(action, catalogue.read_table(transaction, action.sync.table))
-        with self._session.transaction(table=ddl.table_of(action), read_only=True) as transaction:
-            place = ddl.read_place(transaction, action, with_ledger=schema.is_installed(transaction))
-            return tuple(statement for step in ddl.statements(action, place) for statement in step)
+        with self._session.transaction(table=statements.table_of(action), read_only=True) as transaction:
+            place = statements.read_place(transaction, action, with_ledger=schema.is_installed(transaction))
+            return tuple(line for step in statements.statements(action, place) for line in step)
 
     def apply(self, action: Action, fence: Fence) -> None:
-        self._past_zombies(fence, partial(ddl.apply, self._session, action, fence))
+        self._past_zombies(fence, partial(actions.apply, self._session, action, fence))
 
     # Batches.
 

@@ -9,9 +9,9 @@ button for the whole target: UPDATE lockstep.control SET stop = true.
 from __future__ import annotations
 
 from workers.engine.adapters.postgresql import ledger
-from workers.engine.adapters.postgresql.ddl import NOT_NULL_CHECK
 from workers.engine.adapters.postgresql.names import qualified
 from workers.engine.adapters.postgresql.session import Transaction
+from workers.engine.adapters.postgresql.statements import NOT_NULL_CHECK
 from workers.engine.adapters.postgresql.sync import stop as stop_sync
 from workers.engine.errors import Refused, WrongServer
 
