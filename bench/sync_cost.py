@@ -54,7 +54,8 @@ def measure_sync_cost(database: Database, *, rows: int, rounds: int) -> Sequence
 
 
 def _measure(database: Database, name: str, statement: LiteralString, *, rows: int, rounds: int) -> Cost:
-    without, with_sync = [], []
+    without: list[float] = []
+    with_sync: list[float] = []
     for _ in range(rounds):
         for times, is_synced in ((without, False), (with_sync, True)):
             database.make(rows=rows, in_step=True)

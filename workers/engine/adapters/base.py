@@ -101,7 +101,7 @@ class ThereAndBack:
 
 @dataclass(frozen=True)
 class SyncUse:
-    """How often applications wrote each side since the sync stands; None where there is no sync."""
+    """How often applications wrote each side since the sync stands: it moves with every use, whatever its unit is."""
 
     old_writes: int
     new_writes: int
