@@ -1,5 +1,6 @@
 """Runs a PostgreSQL server: control database, demo target, or a streaming replica of that target."""
 
+import os
 import shutil
 import subprocess
 import time
@@ -99,6 +100,7 @@ class PostgresServer:
         """Start the server and wait until it answers; one left running by a run that crashed is restarted."""
         if self.is_running():
             self.stop()
+        self._forget_stranger()
         self._write_settings()
         with open_log(self.log_path) as log:
             # The server keeps the log's file handle, which spares it write access to the log's folder.
@@ -117,14 +119,18 @@ class PostgresServer:
         """Stop the server; open transactions roll back. Does nothing where it does not run."""
         if not self.is_running():
             return
-        done = self._pg_ctl("stop", "--wait", f"--timeout={STOP_TIMEOUT_S}", f"--mode={mode}")
+        done = run_program(
+            *(self.account, "pg_ctl", "stop", "-D", str(self.data_dir)),
+            *("--wait", f"--timeout={STOP_TIMEOUT_S}", f"--mode={mode}"),
+            capture_output=True,
+            text=True,
+        )
         if done.returncode and self.is_running():
             raise ServerFailed(f"PostgreSQL in {self.wanted_dir} did not stop:\n{done.stdout}{done.stderr}")
 
     def is_running(self) -> bool:
-        if not (self.data_dir / "postmaster.pid").exists():
-            return False
-        return self._pg_ctl("status").returncode == 0
+        """Say whether it runs. pg_ctl would take any process for it that was given its number after a reboot."""
+        return os.fsencode(self.data_dir) in self._command_line().split(b"\0")
 
     def destroy(self) -> None:
         """Stop the server at once and remove its data."""
@@ -180,9 +186,10 @@ class PostgresServer:
 
     def _copy_primary(self, folder: Path) -> None:
         assert self.primary is not None
-        conninfo = self.primary._replication_conninfo(self.slot)
+        address = ("-h", self.primary.host, "-p", str(self.primary.port), "-U", REPLICATOR)
         backup = ("-D", str(folder), "--checkpoint=fast", "--wal-method=stream", "--slot", self.slot)
-        self._fill("pg_basebackup", *backup, *(("--no-sync",) if self.fast else ()), "-d", conninfo)
+        no_sync = ("--no-sync",) if self.fast else ()
+        self._fill("pg_basebackup", *address, *backup, *no_sync, password=self.primary.password)
         (folder / "standby.signal").touch()
         self.account.give(folder / "standby.signal")
 
@@ -217,12 +224,23 @@ class PostgresServer:
                     )
                 time.sleep(0.1)
 
-    def _pg_ctl(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        options = {"capture_output": True, "text": True}
-        return run_program(self.account, "pg_ctl", "-D", str(self.data_dir), *arguments, **options)
+    def _command_line(self) -> bytes:
+        """Return the command line of the process that the pid file names; empty where there is none."""
+        try:
+            pid = int((self.data_dir / "postmaster.pid").read_text().split()[0])
+            return Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError, IndexError):
+            return b""
 
-    def _fill(self, program: str, *arguments: str) -> None:
-        done = run_program(self.account, program, *arguments, capture_output=True, text=True)
+    def _forget_stranger(self) -> None:
+        """Remove a pid file that names another program, for which PostgreSQL would refuse to start."""
+        if self._command_line() and not self.is_running():
+            (self.data_dir / "postmaster.pid").unlink()
+
+    def _fill(self, program: str, *arguments: str, password: str = "") -> None:
+        done = run_program(
+            self.account, program, *arguments, variables={"PGPASSWORD": password}, capture_output=True, text=True
+        )
         if done.returncode:
             raise ServerFailed(f"{program} failed for {self.wanted_dir}:\n{done.stdout}{done.stderr}")
 

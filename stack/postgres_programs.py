@@ -6,6 +6,7 @@ Only the wheel's programs are used, never its Python start-up, which adds users 
 import importlib.util
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,17 @@ def has_statement_statistics() -> bool:
     return (installed_programs().parent / "lib" / "pg_stat_statements.so").exists()
 
 
-def run_program(account: Account, program: str, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[Any]":
-    """Run one program to its end; its exit status is the caller's to judge."""
+def run_program(
+    account: Account, program: str, *arguments: str, variables: Mapping[str, str] | None = None, **options: Any
+) -> "subprocess.CompletedProcess[Any]":
+    """Run one program to its end; its exit status is the caller's to judge.
+
+    Passwords go into `variables`, since everybody may read a process's arguments.
+    """
     return subprocess.run(
         [*account.prefix, str(account.programs(installed_programs()) / program), *arguments],
         stdin=subprocess.DEVNULL,
-        env=_environment(),
+        env=_environment() | dict(variables or {}),
         cwd="/",  # the account may not be allowed into ours
         start_new_session=True,  # the terminal's Ctrl-C is ours to act on, in the right order
         check=False,

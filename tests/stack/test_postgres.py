@@ -95,6 +95,16 @@ def test_a_server_left_running_by_a_crash_is_taken_over(a_server, tmp_path):
     assert one(found, "SHOW port") == str(found.port)
 
 
+def test_a_pid_file_that_names_another_program_after_a_reboot_does_not_keep_it_from_starting(a_server, tmp_path):
+    server = a_server(tmp_path / "rebooted")
+    server.stop()
+    (server.data_dir / "postmaster.pid").write_text(f"{os.getpid()}\n{server.data_dir}\n")
+
+    server.start()
+
+    assert one(server, "SELECT 1") == 1
+
+
 def test_a_stopped_server_does_not_run(a_server, tmp_path):
     server = a_server(tmp_path / "stopped")
 
