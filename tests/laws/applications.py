@@ -8,7 +8,8 @@ so the new one waits with NULLs for backfill done, and with what an undone dual-
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, get_args
 
 from hypothesis import strategies as st
 
@@ -19,12 +20,13 @@ from workers.engine.adapters.memory.sync import ahead, back, in_step
 from workers.engine.expressions import parse
 from workers.engine.vocabulary import Direction, Phase, Side
 
-MOST_WRITES = 24
-"""In one history. All of them are drawn at once: drawing at each call costs more than all the rest of a law."""
-LONGEST_GAP = 5
+MOST_WRITES = 4
+"""In one phase, forward or back; a phase is some five calls of the engine."""
+LONGEST_GAP = 3
 """Calls of the engine between two writes; 0 lets several meet the same gap."""
 
 Writer = Literal["old", "new", "both"]
+Kind = Literal["insert", "update", "move", "delete"]
 
 
 @dataclass(frozen=True)
@@ -34,32 +36,29 @@ class Write:
     gap: int
     """Calls of the engine that it lets pass since the write before."""
     writer: Writer
-    kind: str
+    kind: Kind
     place: int
     """Which of the keys that come into question."""
     new_place: int
-    old_row: Values
-    old_changes: Values
-    new_row: Values
-    new_changes: Values
+    values: Values
 
 
-def writes(example: Example) -> st.SearchStrategy[list[Write]]:
+@lru_cache(maxsize=64)
+def writes(example: Example, writers: tuple[Writer, ...]) -> st.SearchStrategy[list[Write]]:
+    """What happens in one phase, drawn at once: drawing at each call costs more than all the rest of a law."""
     return st.lists(
-        st.builds(
-            Write,
-            gap=st.integers(0, LONGEST_GAP),
-            writer=st.sampled_from(["old", "new", "new", "both"]),
-            kind=st.sampled_from(["insert", "update", "update", "delete", "move"]),
-            place=st.integers(0, len(KEYS) - 1),
-            new_place=st.integers(0, len(KEYS) - 1),
-            old_row=example.old_rows,
-            old_changes=example.old_changes,
-            new_row=example.new_rows,
-            new_changes=example.new_changes,
-        ),
+        st.one_of([_writes_of(example, writer, kind) for writer in writers for kind in get_args(Kind)]),
         max_size=MOST_WRITES,
     )
+
+
+def _writes_of(example: Example, writer: Writer, kind: Kind) -> st.SearchStrategy[Write]:
+    rows, changes = (
+        (example.old_rows, example.old_changes) if writer == "old" else (example.new_rows, example.new_changes)
+    )
+    values = {"insert": rows, "update": changes, "move": changes | st.just({}), "delete": st.just({})}
+    place = st.integers(0, len(KEYS) - 1)
+    return st.builds(Write, st.integers(0, LONGEST_GAP), st.just(writer), st.just(kind), place, place, values[kind])
 
 
 @dataclass
@@ -73,8 +72,8 @@ class Truth:
 
 class Applications:
     def __init__(self, example: Example, world: World, drive: Drive, data: st.DataObject) -> None:
-        self.example, self.world = example, world
-        self.writes = data.draw(writes(example), label="writes")
+        self.example, self.world, self.data = example, world, data
+        self.writes: list[Write] = []
         self.passed = 0
         """Calls of the engine since the last write."""
         self.sync = drive.sync
@@ -98,6 +97,7 @@ class Applications:
                 self.backfilled = False
             case (Phase.CONTRACT, Direction.FORWARD):
                 self.old_runs, self.old_is_kept = False, False
+        self.writes += self.data.draw(writes(self.example, self._writers()), label=f"writes in {phase} {direction}")
 
     def after_phase(self, phase: Phase, direction: Direction) -> None:
         match (phase, direction):
@@ -127,53 +127,51 @@ class Applications:
         self.passed += 1
 
     def _act(self, write: Write) -> None:
-        writers = self._writers()
-        writer = write.writer if write.writer in writers else writers[0]
         there, free = sorted(self.truth), [key for key in KEYS if key not in self.truth]
-        if write.kind == "insert" and free:
-            self._insert(writer, _pick(free, write.place), write)
-        elif write.kind == "delete" and there:
-            key = _pick(there, write.place)
-            self.world.delete(key)
-            del self.truth[key]
-        elif write.kind == "update" and there:
-            key = _pick(there, write.place)
-            self._update(writer, key, key, write)
-        elif write.kind == "move" and there and free:
-            self._update(writer, _pick(there, write.place), _pick(free, write.new_place), write)
+        if write.writer not in self._writers():
+            return
+        match write.kind:
+            case "insert" if free:
+                self._insert(write, _pick(free, write.place))
+            case "update" if there:
+                key = _pick(there, write.place)
+                self._update(write, key, key)
+            case "move" if there and free:
+                self._update(write, _pick(there, write.place), _pick(free, write.new_place))
+            case "delete" if there:
+                key = _pick(there, write.place)
+                self.world.delete(key)
+                del self.truth[key]
         self.check()
 
-    def _writers(self) -> list[Writer]:
+    def _writers(self) -> tuple[Writer, ...]:
         """A new version may also write both sides, in step, until the old column is gone."""
-        writers: list[Writer] = ["old"] if self.old_runs else []
-        if self.new_runs:
-            writers += ["new", "both"] if self.old_is_kept else ["new"]
-        return writers
+        old: tuple[Writer, ...] = ("old",) if self.old_runs else ()
+        new: tuple[Writer, ...] = ("new",) if self.new_runs else ()
+        both: tuple[Writer, ...] = ("both",) if self.new_runs and self.old_is_kept else ()
+        return old + new + both
 
-    def _insert(self, writer: Writer, key: int, write: Write) -> None:
-        if writer == "old":
-            self.world.insert(key, write.old_row)
-            self.truth[key] = Truth(self._defaults() | write.old_row, {}, Side.OLD)
+    def _insert(self, write: Write, key: int) -> None:
+        if write.writer == "old":
+            self.world.insert(key, write.values)
+            self.truth[key] = Truth(self._defaults() | write.values, {}, Side.OLD)
             return
-        new = dict.fromkeys(self.sync.new) | write.new_row
-        self.world.insert(key, write.new_row if writer == "new" else self._both(new))
+        new = dict.fromkeys(self.sync.new) | write.values
+        self.world.insert(key, write.values if write.writer == "new" else self._both(new))
         self._new_truth(key, new)
 
-    def _update(self, writer: Writer, key: int, new_key: int, write: Write) -> None:
-        row = self.world.rows()[key]
-        values = write.old_changes if writer == "old" else write.new_changes
-        if new_key != key and write.new_place % 2:
-            values = {}  # the key alone moves
-        new: Values = {} if writer == "old" else self._seen(row) | values
-        if writer == "both":
+    def _update(self, write: Write, key: int, new_key: int) -> None:
+        row, values = self.world.rows()[key], write.values
+        new: Values = {} if write.writer == "old" else self._seen(row) | values
+        if write.writer == "both":
             values = self._both(new)
-        if writer != "old" and not self.backfilled and not in_step(self.sync, dict(row)):
+        if write.writer != "old" and not self.backfilled and not in_step(self.sync, dict(row)):
             unchanged = [column for column in self.sync.new if column in values and values[column] == row[column]]
             if unchanged:  # it waits for backfill done
                 return
         self.world.update(key, values, new_key=None if new_key == key else new_key)
         truth = self.truth[new_key] = self.truth.pop(key)
-        if writer != "old" and values:
+        if write.writer != "old" and values:
             self._new_truth(new_key, new)
         elif values and values != truth.old:
             self.truth[new_key] = Truth(truth.old | values, {}, Side.OLD)

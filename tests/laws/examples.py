@@ -18,7 +18,7 @@ KEYS = range(1, 10)
 """Enough for four batches, few enough that a deleted key is soon inserted again."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Example:
     name: str
     operation: Operation
