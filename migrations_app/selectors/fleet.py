@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery, prefetch_related_objects
 from django.utils import timezone
 
 from migrations_app.authorize import ROLES_BY_ACTION, roles_of
@@ -76,6 +76,7 @@ def rows_of(run: Run) -> tuple[int, int | None]:
 
 def tasks_of(actor: User) -> list[Task]:
     """Return what waits for this person, newest plans first. Whether a wait is over is said on the plan's own page."""
+    prefetch_related_objects([actor], "role_grants")
     plans = (
         access_plans(actor).filter(status__in=OPEN).order_by("-id").prefetch_related(*_what_tasks_need())[:MOST_OPEN]
     )
