@@ -26,7 +26,7 @@ def main() -> int:
     with Database() as database:
         costs = measure_sync_cost(database, rows=chosen.rows, rounds=chosen.rounds)
         backfill = measure_backfill(database, rows=chosen.rows)
-    print(f"{'statement of the application':44}{'without':>10}{'with sync':>11}{'ratio':>8}{'per row':>11}")
+    print(f"{'processor time of a statement':44}{'without':>10}{'with sync':>11}{'ratio':>8}{'per row':>11}")
     for cost in costs:
         print(
             f"{cost.statement:44}{cost.without_s:>8.2f} s{cost.with_s:>9.2f} s{cost.ratio:>8.2f}"
