@@ -18,6 +18,8 @@ from workers.engine.operation import OPERATIONS, Operation, operation_from
 
 KIND = "split_column"
 FEWEST_PARTS, MOST_PARTS = 2, 8
+NAMES = ("first_name", "last_name", "middle_name")
+"""Shown in empty fields."""
 IN_CONTENT = "operations.0.parameters."
 ANY_UID = "00000000-0000-0000-0000-000000000000"
 """Stands for the target while a form is only checked: no error depends on it."""
@@ -215,7 +217,7 @@ class PlanForm:
                     f"parts.{index}.{name}",
                     shape["title"],
                     is_code=True,
-                    example="such as " + (shape.get("examples") or ["first_name"])[0],
+                    example="such as " + (shape.get("examples") or [NAMES[index % len(NAMES)]])[0],
                 )
                 for name, shape in properties.items()
             ]
@@ -251,7 +253,7 @@ class PlanForm:
     @property
     def windows(self) -> list[dict[str, Any]]:
         names = {"long_s": "Long window", "short_s": "Short window", "burn": "Burn"}
-        shown = max(3, sum(1 for index in range(8) if self.values.get(f"guards.windows.{index}.burn")))
+        shown = sum(1 for index in range(8) if self.values.get(f"guards.windows.{index}.burn"))
         return [
             {
                 "inputs": [

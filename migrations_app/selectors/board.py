@@ -12,9 +12,26 @@ ABORT_REASONS = ("Applications are slow", "Replicas fall behind", "Errors in the
 
 
 def next_step(detail: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the phase that comes next with what stands in its way; None where nothing is left."""
-    phase = next((phase for phase in detail["phases"] if phase["name"] == detail["next_phase"]), None)
-    return phase and phase | {"blockers": phase["blockers_forward"] or []}
+    """Return the phase that comes next with what it waits for; None where nothing is left."""
+    return _step(detail, detail["next_phase"], "blockers_forward")
+
+
+def back_step(detail: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the phase that would be undone next with what that waits for; None where nothing can be."""
+    return _step(detail, detail["back_phase"], "blockers_back")
+
+
+def _step(detail: dict[str, Any], name: str | None, blockers: str) -> dict[str, Any] | None:
+    phase = next((phase for phase in detail["phases"] if phase["name"] == name), None)
+    if phase is None:
+        return None
+    found = phase[blockers] or []
+    return phase | {
+        "blockers": found,
+        "waits": [blocker for blocker in found if blocker["code"] != "gate_open"],  # gates are listed themselves
+        "gates_ahead": [gate for gate in phase["gates"] if gate["direction"] == "forward"],
+        "gates_behind": [gate for gate in phase["gates"] if gate["direction"] == "back"],
+    }
 
 
 def last_abort(run: dict[str, Any] | None) -> dict[str, Any] | None:

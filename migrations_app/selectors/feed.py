@@ -42,7 +42,7 @@ def derived_of(detail: dict[str, Any]) -> dict[str, Any]:
     run = detail["run"]
     return {
         "look": asdict(now_look(detail)),
-        "words": detail["words"],
+        "words": words_of(detail),
         "may": detail["may"],
         "next_phase": detail["next_phase"],
         "back_phase": detail["back_phase"],
@@ -52,6 +52,18 @@ def derived_of(detail: dict[str, Any]) -> dict[str, Any]:
         "run": run
         and {name: run[name] for name in ("id", "rows", "rows_expected", "is_active", "commands")}
         | {"seen_at": seen_at(run)},
+    }
+
+
+def words_of(detail: dict[str, Any]) -> dict[str, Any]:
+    """Return the state in words; where several things stand in the way, their number, since the page lists them."""
+    count = len(next_blockers(detail))
+    run = detail["run"]
+    if count < 2 or (run and run["is_active"]):
+        return detail["words"]
+    return detail["words"] | {
+        "why": f"{count} things stand in the way.",
+        "next": "See below what each waits for, and what you can do about it.",
     }
 
 

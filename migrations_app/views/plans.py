@@ -18,8 +18,8 @@ from migrations_app.looks import now_look
 from migrations_app.models import Plan
 from migrations_app.policy import APPROVALS_BY_GROUP
 from migrations_app.selectors.access import access_targets
-from migrations_app.selectors.board import ABORT_REASONS, last_abort, last_signed, next_step
-from migrations_app.selectors.feed import epoch, events_before, seen_at
+from migrations_app.selectors.board import ABORT_REASONS, back_step, last_abort, last_signed, next_step
+from migrations_app.selectors.feed import epoch, events_before, seen_at, words_of
 from migrations_app.selectors.fleet import plans_with_phases
 from migrations_app.selectors.plans import plan_detail, plan_revisions, plan_row
 from migrations_app.selectors.series import Cursor
@@ -114,16 +114,17 @@ def plan_page(request: HttpRequest, plan_id: int) -> HttpResponse:
     detail = plan_detail(plan, request.user)
     run = detail["run"]
     context = {
-        "plan": detail,
+        "plan": detail | {"words": words_of(detail)},
         "run": run,
         "seen_at": seen_at(run) if run else None,
         "look": now_look(detail),
         "next": next_step(detail),
+        "back": back_step(detail),
         "abort": last_abort(run),
         "log": events_before(plan),
         "charts": frames.charts_of(plan, run["rows_expected"] if run else None)[1],
         "revisions": plan_revisions(plan),
-        "stop_line": stop_line(plan.target.engine, plan.pk, run["id"] if run and run["is_active"] else None),
+        "stop_line": stop_line(plan.target.engine, plan.pk, run["id"] if run["is_active"] else None) if run else "",
         "reasons": ABORT_REASONS,
         "is_fresh": is_fresh(request),
     }
@@ -157,7 +158,7 @@ def plan_approval(request: HttpRequest, plan_id: int, group: str) -> HttpRespons
         "backfill_s": detail["preflight"]["rows"] / plan.content["limits"]["rate_rows_per_s"]
         if detail["preflight"]
         else 0,
-        "others": [name for name in APPROVALS_BY_GROUP if name != group],
+        "groups": list(APPROVALS_BY_GROUP),
     }
     return show(request, "plans/approve.html", context, section="plans")
 
