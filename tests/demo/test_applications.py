@@ -9,7 +9,6 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -17,11 +16,10 @@ import pytest
 from demo.load import load
 from demo.proof import accounts, lost_writes
 from stack.target_roles import APPLICATION, TABLE_OWNER
+from tests.demo.shop import TARGET_URL, with_database
 
 CLONE = Path(__file__).resolve().parent.parent.parent
 ROWS = 1_000
-DATABASE = "demo_test"
-TARGET_URL = os.environ.get("LOCKSTEP_TEST_TARGET_URL", "")
 # What the sync does, in its plainest form: enough for one application at a time on rows that are in step.
 PLAIN_SYNC = """
 ALTER TABLE public.users ADD COLUMN first_name text, ADD COLUMN last_name text;
@@ -30,30 +28,6 @@ UPDATE public.users SET first_name = split_part(name, ' ', 1),
 """
 
 pytestmark = pytest.mark.skipif(not TARGET_URL, reason="no target server: run below python -m stack.servers")
-
-
-def with_database(url, name, *, user="", password=""):
-    parts = urlsplit(url)
-    account = f"{user}:{password}" if user else parts.netloc.rpartition("@")[0]
-    return urlunsplit(parts._replace(netloc=f"{account}@{parts.hostname}:{parts.port}", path=f"/{name}"))
-
-
-@pytest.fixture
-def shop_url():
-    """An empty database in which the table's owner may make its table, as in the demo."""
-    with psycopg.connect(TARGET_URL, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {DATABASE}")
-    url = with_database(TARGET_URL, DATABASE)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"GRANT USAGE, CREATE ON SCHEMA public TO {TABLE_OWNER}")
-        connection.execute(
-            f"ALTER DEFAULT PRIVILEGES FOR ROLE {TABLE_OWNER} IN SCHEMA public"
-            f" GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {APPLICATION}"
-        )
-    yield url
-    with psycopg.connect(TARGET_URL, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -90,7 +64,7 @@ def run(tmp_path, shop_url, phases):
     password = os.environ["LOCKSTEP_TEST_APP_PASSWORD"]
     environment = os.environ | {
         "DEMO_STATE_DIR": str(tmp_path),
-        "DEMO_TARGET_URL": with_database(shop_url, DATABASE, user=APPLICATION, password=password),
+        "DEMO_TARGET_URL": with_database(shop_url, user=APPLICATION, password=password),
         "DEMO_PLAN": "1",
         "LOCKSTEP_URL": phases.url,
     }
