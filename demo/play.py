@@ -170,6 +170,7 @@ class Play:
             self._wait_for_phase("backfill")
         self._hold(self.witness.filled_share() == 1, "the backfill is whole")
         self.figures.backfill_is_whole = True
+        self._prove_now()
 
     def find_difference(self) -> None:
         self.planted = self.witness.plant_difference()

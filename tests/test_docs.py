@@ -29,6 +29,12 @@ def documented(page):
     return {IDENTIFIER.search(row)[1] for row in rows if IDENTIFIER.search(row)}
 
 
+def targets_of(page):
+    """Where the page's links lead within the clone."""
+    targets = [target.partition("#")[0] for target in LINK.findall(page.read_text()) if "://" not in target]
+    return [target for target in targets if target]
+
+
 def classes(base):
     return {base} | {each for child in base.__subclasses__() for each in classes(child)}
 
@@ -170,9 +176,7 @@ def test_every_stored_state_is_in_the_glossary(status):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CLONE)))
 def test_every_link_leads_somewhere(page):
-    targets = [target.partition("#")[0] for target in LINK.findall(page.read_text()) if "://" not in target]
-
-    assert [target for target in targets if target and not (page.parent / target).exists()] == []
+    assert [target for target in targets_of(page) if not (page.parent / target).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CLONE)))
@@ -193,11 +197,11 @@ def test_every_management_command_named_exists(page):
 def test_every_page_is_reached_from_the_readme():
     found, waiting = set(), [CLONE / "README.md"]
     while waiting:
-        page = waiting.pop()
-        if page in found or page.suffix != ".md" or not page.exists():
-            continue
-        found.add(page)
-        targets = [target.partition("#")[0] for target in LINK.findall(page.read_text()) if "://" not in target]
-        waiting += [(page.parent / target).resolve() for target in targets if target]
+        place = waiting.pop()
+        if place.is_dir():
+            waiting += place.glob("*.md")
+        elif place.suffix == ".md" and place.exists() and place not in found:
+            found.add(place)
+            waiting += [(place.parent / target).resolve() for target in targets_of(place)]
 
     assert [str(page.relative_to(CLONE)) for page in PAGES if page not in found] == []
