@@ -65,7 +65,8 @@ def points_of(series: Series, content: Mapping[str, Any], replicas: Sequence[str
     lag = _with_gaps(series.lag, series.lag_before, step_s)
     found: Points = {
         "progress:rows": _line(run, lambda point: point.rows),
-        "pace:rows_per_s": _line(run, lambda point: round(point.rows_per_s, 1)),
+        # the first rate is that of one batch alone, without the pauses between batches
+        "pace:rows_per_s": _line(run, lambda point: round(point.rows_per_s, 1) if point.n > 1 else None),
         "pace:batch_rows": _line(run, lambda point: point.batch_rows),
     }
     if series.expected_rows:

@@ -115,21 +115,13 @@ def strip_mark(status: str) -> SafeString:
 
 
 @register.filter
-def clock_gap(command: Any) -> str:
-    """Return how long after its request a command's last write in the target was; empty where one is not known."""
-    if not command or not command.get("last_write_at"):
-        return ""
-    gap = datetime.fromisoformat(command["last_write_at"]) - datetime.fromisoformat(command["requested_at"])
-    return f"{gap.total_seconds():+.2f} s"
-
-
-@register.filter
 def since_request(command: Any, name: str) -> str:
-    """Return how long after its request one of a command's clocks struck."""
+    """Return how long after (or before) its request one of a command's clocks struck; empty where it has not."""
     if not command or not command.get(name):
         return ""
     gap = datetime.fromisoformat(command[name]) - datetime.fromisoformat(command["requested_at"])
-    return f"{gap.total_seconds():.2f} s after the request"
+    seconds = gap.total_seconds()
+    return f"{abs(seconds):.2f} s {'before' if seconds < 0 else 'after'} the request"
 
 
 @register.filter

@@ -46,7 +46,10 @@ function showDerived(state) {
     node.parentElement.hidden = !at;
     if (at) showMoment(node, at);
   }
-  for (const node of document.querySelectorAll("[data-show]")) node.hidden = !valueOf(node.dataset.show);
+  for (const node of document.querySelectorAll("[data-show]")) {
+    const isOther = node.dataset.phase && node.dataset.phase !== derived.next_phase; // a button of an earlier phase
+    node.hidden = isOther || !valueOf(node.dataset.show);
+  }
   for (const node of document.querySelectorAll("[data-hide]")) node.hidden = Boolean(valueOf(node.dataset.hide));
   const now = document.querySelector("[data-now]");
   setTone(now, derived.look.tone);

@@ -130,7 +130,7 @@ def test_an_abort_shows_its_four_clocks(viewer):
 
     page = page_of(viewer, run.plan)
 
-    assert "0.20 s after the request" in page and "+0.31 s from the request" in page
+    assert "0.20 s after the request" in page and "0.31 s after the request" in page
     assert "0.50 s after the request" in page and "Stop proven" in page
 
 
