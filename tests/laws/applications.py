@@ -71,7 +71,8 @@ class Truth:
 
 
 class Applications:
-    def __init__(self, example: Example, world: World, drive: Drive, data: st.DataObject) -> None:
+    def __init__(self, example: Example, world: World, drive: Drive, data: st.DataObject | None) -> None:
+        """Without `data` they write only what they are told to."""
         self.example, self.world, self.data = example, world, data
         self.writes: list[Write] = []
         self.passed = 0
@@ -97,7 +98,8 @@ class Applications:
                 self.backfilled = False
             case (Phase.CONTRACT, Direction.FORWARD):
                 self.old_runs, self.old_is_kept = False, False
-        self.writes += self.data.draw(writes(self.example, self._writers()), label=f"writes in {phase} {direction}")
+        if self.data is not None:
+            self.writes += self.data.draw(writes(self.example, self._writers()), label=f"writes in {phase} {direction}")
 
     def after_phase(self, phase: Phase, direction: Direction) -> None:
         match (phase, direction):
@@ -125,6 +127,16 @@ class Applications:
             self._act(self.writes.pop(0))
             self.passed = 0
         self.passed += 1
+
+    def write_all(self) -> None:
+        """Let each that runs do one statement of each kind, on rows of its own."""
+        sample = self.example.sample
+        for number, writer in enumerate(self._writers()):
+            row, change = (sample.old, sample.old) if writer == "old" else (sample.new, sample.part)
+            self._act(Write(0, writer, "insert", number, 0, row))
+            self._act(Write(0, writer, "update", 2 * number, 0, change))
+            self._act(Write(0, writer, "move", 2 * number + 1, number, {}))
+            self._act(Write(0, writer, "delete", -1 - number, 0, {}))
 
     def _act(self, write: Write) -> None:
         there, free = sorted(self.truth), [key for key in KEYS if key not in self.truth]

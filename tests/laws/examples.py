@@ -18,6 +18,18 @@ KEYS = range(1, 10)
 """Enough for four batches, few enough that a deleted key is soon inserted again."""
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Fixed values, for what is tried at every place instead of at random."""
+
+    seed: dict[int, Values]
+    """Rows at the start."""
+    old: Values
+    new: Values
+    part: Values
+    """One column of the new side."""
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Example:
     name: str
@@ -31,6 +43,7 @@ class Example:
     new_rows: st.SearchStrategy[Values]
     """What the new application inserts: not only NULLs, which would write nothing."""
     new_changes: st.SearchStrategy[Values]
+    sample: Sample
 
     def rows(self) -> st.SearchStrategy[dict[int, Values]]:
         """The table at the start, by key."""
@@ -84,6 +97,12 @@ def _split(
         old_changes=given_old,
         new_rows=st.fixed_dictionaries({first: firsts}, optional={last: _maybe(WORDS)}).filter(_has_a_value),
         new_changes=st.fixed_dictionaries({}, optional={first: firsts, last: _maybe(WORDS)}).filter(bool),
+        sample=Sample(
+            seed={key: {column.name: f"Ann {key} Lee"} for key in (1, 3, 4, 6, 8)},
+            old={column.name: "Zoë de la Cruz"},
+            new={first: "Mary Ann", last: "Smith"},
+            part={first: "Bo"},
+        ),
     )
 
 

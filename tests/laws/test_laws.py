@@ -10,6 +10,7 @@ from tests.laws import laws
 from tests.laws.examples import EXAMPLES, Example
 from tests.laws.memory_world import MemoryWorld
 from workers.engine.operation import OPERATIONS
+from workers.engine.vocabulary import PHASES
 
 example = st.sampled_from([each for examples in EXAMPLES.values() for each in examples])
 
@@ -30,6 +31,11 @@ def test_a_write_by_either_application_between_any_two_actions_survives_on_both_
     example: Example, data: st.DataObject
 ) -> None:
     laws.a_write_by_either_application_between_any_two_actions_survives_on_both_sides(MemoryWorld, example, data)
+
+
+@pytest.mark.parametrize("each", [each for examples in EXAMPLES.values() for each in examples], ids=str)
+def test_a_write_in_any_single_gap_survives(each: Example) -> None:
+    assert laws.a_write_in_any_single_gap_survives(MemoryWorld, each) > len(PHASES)
 
 
 @given(example, st.data())
