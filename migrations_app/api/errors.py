@@ -19,7 +19,7 @@ from rest_framework.response import Response
 
 from migrations_app.authorize import Denied
 from migrations_app.lifecycle import IllegalTransition
-from migrations_app.selectors.plans import blocker_as_dict
+from migrations_app.selectors.plan_phases import blocker_as_dict
 from migrations_app.services.errors import PhaseBlocked, ServiceRefused, TooManyTries
 from migrations_app.services.target_checks import Check
 from migrations_app.services.targets import TargetUnusable

@@ -9,32 +9,20 @@ from django.conf import settings
 from django.db.models import Prefetch
 from django.utils import timezone
 
-from migrations_app.authorize import ROLES_BY_ACTION, roles_of
 from migrations_app.content import operations_of
-from migrations_app.lifecycle import ACTIVE_RUNS, PhaseStatus, PlanStatus, RunStatus
-from migrations_app.models import Approval, Command, Confirmation, Lane, Plan, PlanPhase, Run, SupervisorLease, User
-from migrations_app.policy import (
-    APPROVALS_BY_GROUP,
-    GROUP_BY_PHASE,
-    Blocker,
-    Gate,
-    blockers,
-    gates_of,
-    phase_title,
-    rollback_is_grave,
-    start_is_grave,
-)
+from migrations_app.lifecycle import ACTIVE_RUNS, RunStatus
+from migrations_app.models import Approval, Command, Lane, Plan, Run, SupervisorLease, User
+from migrations_app.policy import APPROVALS_BY_GROUP, rollback_is_grave, start_is_grave
 from migrations_app.selectors.access import access_plans
-from migrations_app.selectors.facts import facts_for
 from migrations_app.selectors.moments import iso
+from migrations_app.selectors.plan_phases import blockers_by_way, last_revertible, next_startable, phase_detail
+from migrations_app.selectors.plan_rights import rights_of
 from migrations_app.selectors.runs import giver_of, present_run, run_as_dict
 from migrations_app.selectors.target_detail import supervisor_as_dict
 from migrations_app.selectors.votes import approvals_of, editors_of, standing_by_group, why_void
 from migrations_app.stop_by_hand import stop_line
 from migrations_app.words import PhaseNow, PreflightNow, RunNow, Situation, words_for
-from workers.engine.vocabulary import Direction, Phase, Step
-
-Way = tuple[Phase, Direction]
+from workers.engine.vocabulary import Direction, Phase
 
 
 def plan_detail(plan: Plan, actor: User) -> dict[str, Any]:
@@ -50,12 +38,12 @@ def plan_detail(plan: Plan, actor: User) -> dict[str, Any]:
         for confirmation in plan.confirmations.filter(voided_at=None).select_related("user")
     }
     startable, revertible = next_startable(rows), last_revertible(rows)
-    found = _blockers_by_way(plan, rows, startable, revertible)
+    found = blockers_by_way(plan, rows, startable, revertible)
     lease = SupervisorLease.objects.filter(target=plan.target_id).first()
     supervisor = supervisor_as_dict(lease)
     standing = standing_by_group(plan, approvals, editors)
     missing = {group: max(0, needed - len(standing[group])) for group, needed in APPROVALS_BY_GROUP.items()}
-    may, may_not = _rights(plan, actor, rows, run, editors)
+    may, may_not = rights_of(plan, actor, rows, run, editors)
     words = words_for(
         Situation(
             plan_status=plan.status,
@@ -84,7 +72,7 @@ def plan_detail(plan: Plan, actor: User) -> dict[str, Any]:
             for operation in operations_of(plan.content)
         ],
         "preflight": _preflight(plan),
-        "phases": [_phase(plan, row, confirmations, missing, found) for row in rows],
+        "phases": [phase_detail(plan, row, confirmations, missing, found) for row in rows],
         "next_phase": startable,
         "back_phase": revertible,
         "approvals": {
@@ -188,112 +176,6 @@ def content_diff(before: Any, after: Any, path: str = "") -> list[dict[str, Any]
     return [] if before == after else [{"path": path, "before": before, "after": after}]
 
 
-def next_startable(rows: Sequence[PlanPhase]) -> Phase | None:
-    """Return the first phase that is not done, or None; while it runs it is still the next one."""
-    return next((Phase(row.name) for row in rows if row.status != PhaseStatus.DONE), None)
-
-
-def last_revertible(rows: Sequence[PlanPhase]) -> Phase | None:
-    """Return the last phase that was done or has failed and knows a way back, or None."""
-    undoable = (PhaseStatus.DONE, PhaseStatus.FAILED)
-    last = next((Phase(row.name) for row in reversed(rows) if row.status in undoable), None)
-    return None if last is Phase.PURGE else last
-
-
-def _blockers_by_way(
-    plan: Plan, rows: Sequence[PlanPhase], startable: Phase | None, revertible: Phase | None
-) -> dict[Way, tuple[Blocker, ...]]:
-    ways: list[Way] = []
-    if startable:
-        ways.append((startable, Direction.FORWARD))
-    if startable is Phase.CUTOVER and any(row.name == Phase.VERIFY for row in rows):
-        ways.append((Phase.VERIFY, Direction.FORWARD))  # a verification may be repeated until cutover
-    if revertible:
-        ways.append((revertible, Direction.BACK))
-    return {way: blockers(facts) for way, facts in zip(ways, facts_for(plan, ways), strict=True)}
-
-
-def _phase(
-    plan: Plan,
-    row: PlanPhase,
-    confirmations: dict[str, Confirmation],
-    missing: dict[str, int],
-    found: dict[Way, tuple[Blocker, ...]],
-) -> dict[str, Any]:
-    phase = Phase(row.name)
-    step = _step(plan, phase)
-    return {
-        "name": phase,
-        "title": phase_title(phase),
-        "position": row.position,
-        "status": row.status,
-        "since": iso(row.since),
-        "result": row.result,
-        "group": GROUP_BY_PHASE[phase],
-        "approvals_needed": missing[GROUP_BY_PHASE[phase]],
-        "reversible": step.reversible,
-        "way_back": step.way_back,
-        "gates": [
-            _gate(gate, confirmations.get(gate.key)) for direction in Direction for gate in gates_of(phase, direction)
-        ],
-        "blockers_forward": _blocker_rows(found.get((phase, Direction.FORWARD))),
-        "blockers_back": _blocker_rows(found.get((phase, Direction.BACK))),
-        "preview": _preview(plan, phase),
-    }
-
-
-def _step(plan: Plan, phase: Phase) -> Step:
-    return next(
-        step
-        for index, operation in enumerate(operations_of(plan.content))
-        for step in operation.steps(f"p{plan.pk}o{index}")
-        if step.phase is phase
-    )
-
-
-def _gate(gate: Gate, confirmation: Confirmation | None) -> dict[str, Any]:
-    return {
-        "key": gate.key,
-        "direction": gate.direction,
-        "title": gate.title,
-        "text": gate.text,
-        "overridable": gate.overridable,
-        "is_open": confirmation is None,
-        "is_override": bool(confirmation and confirmation.is_override),
-        "confirmed_by": confirmation.user.display_name if confirmation else None,
-        "at": iso(confirmation.at) if confirmation else None,
-        "reason": confirmation.reason if confirmation else "",
-    }
-
-
-def _blocker_rows(found: tuple[Blocker, ...] | None) -> list[dict[str, str]] | None:
-    """None: not computed, since the phase is not the next one in that direction."""
-    return None if found is None else [blocker_as_dict(blocker) for blocker in found]
-
-
-def blocker_as_dict(blocker: Blocker) -> dict[str, str]:
-    return {
-        "code": blocker.code,
-        "kind": blocker.kind,
-        "text": blocker.text,
-        "remedy": blocker.remedy,
-        "overridable_gate": blocker.overridable_gate,
-    }
-
-
-def _preview(plan: Plan, phase: Phase) -> dict[str, list[dict[str, Any]]]:
-    """Return the actions with the statements that they send, as the last preflight rendered them."""
-    rendered = (plan.preflight or {}).get("preview", [])
-    return {
-        direction: [
-            {"title": action["title"], "statements": action["statements"]}
-            for action in rendered
-            if action["phase"] == phase and action["direction"] == direction
-        ]
-        for direction in Direction
-    }
-
-
 def _preflight(plan: Plan) -> dict[str, Any] | None:
     if plan.preflight is None:
         return None
@@ -359,48 +241,6 @@ def _approval(approval: Approval, plan: Plan, editors: set[object]) -> dict[str,
         "stands": not void,
         "why_not": void,
     }
-
-
-def _rights(
-    plan: Plan, actor: User, rows: Sequence[PlanPhase], run: Run | None, editors: set[object]
-) -> tuple[dict[str, bool], dict[str, str]]:
-    """Return which verbs the actor may use now, and for the others why not. One query: the actor's roles."""
-    roles = roles_of(actor, plan.target)
-    status, active = plan.status, run is not None and run.is_active
-    run_status = run.status if run is not None and run.is_active else ""
-    unstarted = status in (PlanStatus.DRAFT, PlanStatus.SUBMITTED, PlanStatus.APPROVED)
-    living = status in (PlanStatus.APPROVED, PlanStatus.ACTIVE, PlanStatus.REVERTING)
-    started = any(row.status not in (PhaseStatus.PENDING, PhaseStatus.REVERTED) for row in rows)
-    verbs: dict[str, tuple[str, bool, str]] = {
-        # verb: (action to authorize, whether it makes sense now, why not)
-        "edit": ("plan_edit", unstarted, f"The plan is {status}; what runs is what was signed."),
-        "preflight": ("plan_edit", unstarted, f"The plan is {status}."),
-        "submit": ("plan_edit", status == PlanStatus.DRAFT, f"The plan is {status}."),
-        "abandon": ("plan_edit", unstarted, f"The plan is {status}; roll it back instead."),
-        "approve": ("plan_approve", status in ("submitted", "approved", "active"), f"The plan is {status}."),
-        "request_changes": ("plan_approve", status in ("submitted", "approved"), f"The plan is {status}."),
-        "confirm_gate": ("gate_confirm", living, f"The plan is {status}."),
-        "override_gate": ("gate_override", living, f"The plan is {status}."),
-        "start": ("run_start", living and not active, "A run is active." if active else f"The plan is {status}."),
-        "rollback": ("plan_rollback", living and started, "Nothing of this plan has been started."),
-        "pause": ("run_pause", run_status in ("enqueued", "running"), "No run is at work."),
-        "resume": ("run_resume", run_status in ("pausing", "paused", "errored"), "No run is paused."),
-        "abort": ("run_abort", active and run_status != RunStatus.ABORTING, "No run is active."),
-        "tune": ("run_tune", active and run_status != RunStatus.ABORTING, "No run is active."),
-    }
-    may, may_not = {}, {}
-    for verb, (action, is_timely, why_not) in verbs.items():
-        allowed = ROLES_BY_ACTION[action]
-        if not allowed & roles:
-            why_not = f"It takes one of the roles {', '.join(sorted(allowed))}."
-        elif verb == "approve" and actor.person in editors:
-            why_not = "You wrote or edited this plan, so you cannot approve it."
-        elif is_timely:
-            why_not = ""
-        may[verb] = not why_not
-        if why_not:
-            may_not[verb] = why_not
-    return may, may_not
 
 
 def _active(runs: list[Run]) -> dict[str, Any] | None:

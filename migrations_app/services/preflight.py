@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from migrations_app import events
-from migrations_app.addresses import address_of, address_of_replica
+from migrations_app.addresses import adapter_of, check_identity
 from migrations_app.authorize import authorize
 from migrations_app.content import operations_of
 from migrations_app.lifecycle import PlanStatus
@@ -23,8 +23,8 @@ from migrations_app.models import Plan, Replica, User
 from migrations_app.services.errors import DigestMoved, ServiceRefused
 from migrations_app.services.plans import locked
 from workers.engine import checks
-from workers.engine.adapters.base import Adapter, Address, adapter_for
-from workers.engine.errors import EngineError, WrongServer
+from workers.engine.adapters.base import Adapter
+from workers.engine.errors import EngineError
 from workers.engine.objection import Objection, Severity
 from workers.engine.operation import Operation
 from workers.engine.vocabulary import Direction, title_of
@@ -65,8 +65,8 @@ def _look(plan: Plan) -> dict[str, Any]:
     objections: list[Objection] = []
     preview: list[dict[str, Any]] = []
     rows = 0
-    with _adapter(plan, address_of(plan.target)) as adapter:
-        _check_server(plan, adapter)
+    with adapter_of(plan.target, tag=_tag(plan)) as adapter:
+        check_identity(adapter, plan.target)
         for index, operation in enumerate(operations_of(plan.content)):
             tag = f"p{plan.pk}o{index}"
             found = checks.preflight(
@@ -82,15 +82,6 @@ def _look(plan: Plan) -> dict[str, Any]:
                 rows += adapter.describe(operation.table).rows
     objections += [objection for replica in plan.target.replicas.all() for objection in _replica(plan, replica)]
     return {"rows": rows, "objections": [asdict(objection) for objection in objections], "preview": preview}
-
-
-def _check_server(plan: Plan, adapter: Adapter) -> None:
-    identity = adapter.identity()
-    if plan.target.system and identity.system != plan.target.system or not identity.is_primary:
-        raise WrongServer(
-            f"{plan.target.name} does not answer as the primary that was registered.",
-            remedy="Correct the target's address, or register the new server as a target of its own.",
-        )
 
 
 def _preview(operation: Operation, tag: str, adapter: Adapter) -> list[dict[str, Any]]:
@@ -110,7 +101,7 @@ def _preview(operation: Operation, tag: str, adapter: Adapter) -> list[dict[str,
 
 def _replica(plan: Plan, replica: Replica) -> list[Objection]:
     """Object to a replica that does not answer: a backfill would be held from its first batch on."""
-    with _adapter(plan, address_of_replica(replica)) as adapter:
+    with adapter_of(plan.target, replica, tag=_tag(plan)) as adapter:
         try:
             identity = adapter.identity()
         except EngineError as error:
@@ -131,13 +122,8 @@ def _replica(plan: Plan, replica: Replica) -> list[Objection]:
     ]
 
 
-def _adapter(plan: Plan, address: Address) -> Adapter:
-    return adapter_for(
-        address,
-        tag=f"lockstep:p{plan.pk}:preflight",
-        lock_timeout_s=settings.LOCKSTEP_LOCK_TIMEOUT_S,
-        statement_timeout_s=settings.LOCKSTEP_STATEMENT_TIMEOUT_S,
-    )
+def _tag(plan: Plan) -> str:
+    return f"lockstep:p{plan.pk}:preflight"
 
 
 def _count(objections: Sequence[dict[str, Any]], severity: Severity) -> int:

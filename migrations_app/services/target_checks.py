@@ -12,9 +12,8 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from django.conf import settings
-
-from workers.engine.adapters.base import Adapter, Address, Replica, adapter_for
+from migrations_app.addresses import adapter_at
+from workers.engine.adapters.base import Adapter, Address, Replica
 from workers.engine.errors import EngineError, PrivilegeMissing, Unreachable, WrongPassword, WrongServer
 from workers.engine.vocabulary import Identity, TableName
 
@@ -69,7 +68,7 @@ def check_place(place: Place) -> Found:
     way = list(_way_to(place.address))
     if any(check.ok is False for check in way):
         return Found(_with_rest(way))
-    with _adapter(place.address) as adapter:
+    with adapter_at(place.address, tag=TAG) as adapter:
         try:
             identity = adapter.identity()
         except EngineError as error:
@@ -86,7 +85,7 @@ def check_login(place: Place) -> tuple[Check, ...]:
     way = list(_way_to(place.address))
     if any(check.ok is False for check in way):
         return tuple(way)
-    with _adapter(place.address) as adapter:
+    with adapter_at(place.address, tag=TAG) as adapter:
         try:
             adapter.identity()
         except EngineError as error:
@@ -246,7 +245,7 @@ def _replica(primary: Address, identity: Identity, name: str, host: str, port: i
     failed = next((check for check in way if check.ok is False), None)
     if failed:
         return replace(failed, name="replicas", text=f"Replica {name}: {failed.text}", field=at)
-    with _adapter(address) as adapter:
+    with adapter_at(address, tag=TAG) as adapter:
         try:
             found = adapter.identity()
         except EngineError as error:
@@ -280,12 +279,3 @@ def _with_rest(checks: list[Check]) -> tuple[Check, ...]:
     """Add the steps that were not reached."""
     reached = {check.name for check in checks}
     return (*checks, *(Check(name, None, "Not looked at.") for name in STEPS if name not in reached))
-
-
-def _adapter(address: Address) -> Adapter:
-    return adapter_for(
-        address,
-        tag=TAG,
-        lock_timeout_s=settings.LOCKSTEP_LOCK_TIMEOUT_S,
-        statement_timeout_s=settings.LOCKSTEP_STATEMENT_TIMEOUT_S,
-    )
