@@ -15,6 +15,7 @@ import redis
 from celery import signature
 from django.conf import settings
 from django.db import transaction
+from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -36,14 +37,8 @@ def _send(run_id: int, lane: int) -> None:
         signature("workers.advance_run", args=[run_id, lane], immutable=True).apply_async(
             retry=False, expires=60, ignore_result=True
         )
-    except (OSError, redis.RedisError, *_kombu_errors()) as error:
+    except (OSError, redis.RedisError, OperationalError) as error:
         logger.warning("hint lost", extra={"action": "hint_lost", "run": run_id, "error": type(error).__name__})
-
-
-def _kombu_errors() -> tuple[type[Exception], ...]:
-    from kombu.exceptions import OperationalError
-
-    return (OperationalError,)
 
 
 @cache

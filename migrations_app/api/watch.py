@@ -19,6 +19,8 @@ from kombu.exceptions import OperationalError
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -113,7 +115,9 @@ def _database() -> dict[str, Any]:
 
 def _redis() -> dict[str, Any]:
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5) as client:
+        with redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
+        ) as client:
             client.ping()
     except redis.RedisError:
         return _part(False, "Redis does not answer: runs wait for the supervisor's round, and pages ask by themselves.")
