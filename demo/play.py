@@ -28,6 +28,7 @@ WRITES_EACH = 20  # what each application must have written before the next act
 ABORT_AT, KILL_AT = 0.25, 0.55  # share of the backfill
 ROWS_AHEAD = 60  # quiet rows between the backfill and the row that it will meet locked
 ABORT_WITHIN_MS = 1_000
+LAG_SLACK_S = 1  # the batch in flight when the threshold was passed, and one sample
 POLL_S = 0.1
 
 
@@ -249,6 +250,10 @@ class Play:
         self._prove_now()
         for name, account in self._accounts().items():
             self._hold(not account.errors, f"{name} met no error, but {len(account.errors)}: {account.errors[:3]}")
+        most_s = self._plan()["content"]["limits"]["lag_hold_s"] + LAG_SLACK_S
+        self._hold(
+            self.lag.max_s <= most_s, f"the replica is at most {most_s} s behind, but was {self.lag.max_s:.1f} s"
+        )
 
     # Details.
 
