@@ -125,11 +125,8 @@ class PhaseFacts:
     confirmed_gates: Collection[str]
     block_objections: Collection[str]
     """Titles of blocking objections of the last preflight."""
-    preflight_fresh: bool
     claimed_by: int | None
     """Another plan that claims the table, or None."""
-    supervisor_alive: bool
-    replicas_unseen: Collection[str]
     now: datetime
     cutover_at: datetime | None = None
     contract_at: datetime | None = None

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from migrations_app.content import operations_of
 from migrations_app.lifecycle import ACTIVE_RUNS
-from migrations_app.models import Event, Plan, SupervisorLease, TableClaim, TargetSample
+from migrations_app.models import Plan, TableClaim, TargetSample
 from migrations_app.policy import GROUP_BY_PHASE, Blocker, PhaseFacts, blockers
 from migrations_app.selectors.votes import approvals_of, editors_of, standing_by_group
 from workers.engine.vocabulary import Direction, Phase
@@ -41,10 +41,7 @@ def facts_for(plan: Plan, ways: Sequence[tuple[Phase, Direction]]) -> list[Phase
         approvals=0,
         confirmed_gates=set(plan.confirmations.filter(voided_at=None).values_list("gate", flat=True)),
         block_objections=[item["title"] for item in objections if item["severity"] == "block"],
-        preflight_fresh=bool(plan.preflight and plan.preflight["digest"] == plan.digest),
         claimed_by=claimed_by_another(plan),
-        supervisor_alive=supervisor_is_alive(plan, now),
-        replicas_unseen=[],
         now=now,
         cutover_at=_done_at(phases, Phase.CUTOVER),
         contract_at=_done_at(phases, Phase.CONTRACT),
@@ -90,12 +87,6 @@ def claimed_by_another(plan: Plan) -> int | None:
     return None
 
 
-def supervisor_is_alive(plan: Plan, now: datetime) -> bool:
-    """Return whether a supervisor has watched this plan's target within the lease."""
-    lease = SupervisorLease.objects.filter(target=plan.target).first()
-    return bool(lease and lease.beat_at and now - lease.beat_at < timedelta(seconds=settings.LOCKSTEP_LEASE_S))
-
-
 def side_unused_since(plan: Plan, phase: Phase, direction: Direction, sample: TargetSample | None) -> datetime | None:
     """Return since when the side to be dropped has been unused, by the target's last sample; None where not known.
 
@@ -109,10 +100,6 @@ def side_unused_since(plan: Plan, phase: Phase, direction: Direction, sample: Ta
             observed = reading.get("observed")
             return None if observed is None else sample.at - timedelta(seconds=observed)
     return None
-
-
-def last_event(plan: Plan, kind: str) -> Event | None:
-    return Event.objects.filter(stream__kind="plan", stream__object_id=plan.pk, kind=kind).order_by("-seq").first()
 
 
 def _done_at(phases: dict[Phase, object], phase: Phase) -> datetime | None:
