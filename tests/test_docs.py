@@ -149,6 +149,14 @@ def test_every_refusal_is_documented():
     assert refusal_codes() - documented("errors.md") == set()
 
 
+def test_every_documented_refusal_exists():
+    assert documented("errors.md") - refusal_codes() == set()
+
+
+def test_every_documented_objection_exists():
+    assert documented("objections.md") - objection_codes() == set()
+
+
 def test_every_objection_is_documented():
     assert objection_codes() - documented("objections.md") == set()
 
