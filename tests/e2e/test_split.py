@@ -1,0 +1,296 @@
+"""One split, as its three people see it in the browser; what they are told is held against the target itself.
+
+The tests are one story: each goes on where the one before it ended.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from stack.demo_stack import NEW_APP
+from tests.e2e.world import PATIENCE_S, PEOPLE, World
+
+expect.set_options(timeout=PATIENCE_S * 1000)
+ABORT_WITHIN = timedelta(seconds=1)
+SILENCE_S = 2.0  # some four batches at the pace of these tests
+GAP_MS = 5_000  # as migrations_app.charts.GAP_S: the longest stretch that is drawn as measured
+POINTS = """uid => [...document.querySelectorAll("[data-canvas]")].flatMap((node) => node.data ?? [])
+  .filter((trace) => trace.uid === uid).flatMap((trace) => trace.x)"""
+# Notes the moment at which the page first says so, whoever looks, and through any reload.
+NOTE_FIRST_ABORTED = """
+window.addEventListener("DOMContentLoaded", () => setInterval(() => {
+  const said = document.querySelector("[data-now]")?.textContent ?? "";
+  if (/was aborted/.test(said) && !sessionStorage.getItem("aborted")) sessionStorage.setItem("aborted", Date.now());
+}, 10));
+"""
+
+
+@pytest.fixture(scope="module")
+def failed_before(request: pytest.FixtureRequest) -> int:
+    return request.session.testsfailed
+
+
+@pytest.fixture(autouse=True)
+def story_goes_on(request: pytest.FixtureRequest, failed_before: int) -> None:
+    if request.session.testsfailed > failed_before:
+        pytest.skip("an earlier step of the story failed")
+
+
+@pytest.fixture(scope="module")
+def plan(world: World) -> int:
+    plan = world.make_plan("Split users.name, watched")
+    world.give_to_new_version(plan)
+    return plan
+
+
+@pytest.fixture(scope="module")
+def names_before(world: World) -> dict[int, str | None]:
+    return world.names()
+
+
+@pytest.fixture(scope="module")
+def ann(world: World, plan: int) -> Page:
+    page = world.enter("ann")
+    page.goto(f"/plans/{plan}/")
+    return page
+
+
+@pytest.fixture(scope="module")
+def paul(world: World) -> Page:
+    return world.enter("paul")
+
+
+@pytest.fixture(scope="module")
+def olga(world: World, plan: int) -> Page:
+    page = world.enter("olga")
+    page.context.add_init_script(NOTE_FIRST_ABORTED)
+    page.goto(f"/plans/{plan}/")
+    return page
+
+
+@pytest.mark.parametrize("username", PEOPLE)
+def test_each_person_of_the_demo_comes_in_by_one_click(world, username):
+    page = world.enter(username)
+
+    expect(page.get_by_label(f"{PEOPLE[username]}: account")).to_be_visible()
+    page.context.close()
+
+
+class TestApproval:
+    def test_the_author_cannot_approve_his_own_plan_and_is_told_why(self, ann, plan):
+        ann.goto(f"/plans/{plan}/approve/expand/")
+
+        expect(ann.get_by_role("button", name="Approve r1")).to_have_count(0)
+        expect(ann.get_by_label("Your decision")).to_contain_text("approver")
+
+    def test_the_approval_page_holds_the_statements_exactly_as_they_are_sent(self, world, paul, plan, names_before):
+        paul.goto(f"/plans/{plan}/approve/expand/")
+
+        assert paul.locator("pre.statement").all_text_contents() == statements(world.plan(plan), "expand")
+
+    def test_the_approver_signs_the_digest_that_he_saw(self, world, paul, plan):
+        digest = world.plan(plan)["short_digest"]
+
+        paul.get_by_role("button", name=f"Approve r1 ({digest})").click()
+
+        expect(chip(paul, "plan:plan.status")).to_have_text("Approved")
+
+
+class TestStart:
+    def test_expand_adds_the_new_columns(self, world, ann, plan):
+        ann.goto(f"/plans/{plan}/")
+
+        ann.get_by_role("button", name="Start expand").click()
+
+        expect(chip(ann, "phase:expand")).to_have_text("Done")
+        assert {"first_name", "last_name"} <= set(world.columns())
+
+    def test_dual_write_waits_for_a_backup_until_it_is_overridden_with_a_reason(self, ann):
+        gate = ann.get_by_role("listitem").filter(has_text="Backup and restore test.")
+        gate.get_by_text("Override with a reason").click()
+        gate.get_by_label("Why it is safe without").fill("The data are made up.")
+
+        gate.get_by_role("button", name="Override", exact=True).click()
+
+        expect(gate).to_contain_text("Ann Author")
+        expect(gate).to_contain_text("The data are made up.")
+
+    def test_dual_write_starts_the_sync(self, ann):
+        ann.get_by_role("button", name="Start dual-write").click()
+
+        expect(chip(ann, "phase:dual_write")).to_have_text("Done")
+
+    def test_the_backfill_is_said_to_run_in_words(self, ann):
+        ann.get_by_role("button", name="Start backfill").click()
+
+        expect(now(ann)).to_contain_text(re.compile(r"Backfill runs: [\d,]+ of [\d,]+ rows"))
+        expect(chip(ann, "run:run.status")).to_have_text("Running")
+
+    def test_the_charts_move(self, ann):
+        drawn = len(ann.evaluate(POINTS, "progress:rows"))
+
+        ann.wait_for_function(f"drawn => ({POINTS})('progress:rows').length > drawn + 2", arg=drawn)
+
+        assert ann.locator("[data-number=rows]").inner_text() != "0"
+
+
+class TestAbort:
+    def test_the_dialog_names_the_consequence_and_stands_on_keep_running(self, olga):
+        olga.get_by_role("link", name="Abort backfill").click()
+        dialog = olga.get_by_role("dialog")
+
+        expect(dialog).to_contain_text("Both shapes of the table and the sync stay")
+        expect(dialog.get_by_role("button", name="Keep running")).to_be_focused()
+
+    def test_keep_running_keeps_it_running(self, world, olga, plan):
+        olga.get_by_role("button", name="Keep running").click()
+
+        expect(olga.get_by_role("dialog")).to_have_count(0)
+        assert world.plan(plan)["run"]["status"] == "running"
+
+    def test_the_target_sees_no_write_later_than_a_second_after_the_click(self, world, olga, plan):
+        olga.get_by_role("link", name="Abort backfill").click()
+        clicked_at = world.clock()
+
+        olga.get_by_role("dialog").get_by_role("button", name="Abort backfill").click(no_wait_after=True)
+
+        assert world.last_write_after_silence(plan, SILENCE_S) <= clicked_at + ABORT_WITHIN
+
+    def test_the_page_shows_all_four_clocks(self, olga):
+        clocks = olga.get_by_label("Abort of run", exact=False)
+
+        expect(clocks).to_contain_text("Stop proven")
+        expect(clocks.locator(".clock")).to_have_count(4)
+        expect(clocks.locator(".clock-open")).to_have_count(0)
+
+    def test_aborted_is_said_only_after_the_stop_was_proven(self, world, olga, plan):
+        expect(now(olga)).to_contain_text("was aborted by Olga On-Call")
+        said_at = float(olga.evaluate("sessionStorage.getItem('aborted')")) / 1000
+
+        assert said_at >= proven_at(world, plan).timestamp()
+
+
+class TestPause:
+    def test_a_new_start_goes_on_from_the_last_batch(self, world, ann, plan):
+        rows = world.plan(plan)["run"]["rows"]
+
+        ann.get_by_role("button", name="Start backfill").click()
+
+        expect(chip(ann, "run:run.status")).to_have_text("Running")
+        world.wait(lambda: world.plan(plan)["run"]["rows"] > rows, "the backfill goes on")
+
+    def test_pause_takes_one_click(self, ann):
+        ann.get_by_role("button", name="Pause backfill").click()
+
+        expect(chip(ann, "run:run.status")).to_have_text("Paused")
+        expect(now(ann)).to_contain_text("Backfill was paused by Ann Author")
+
+    def test_resume_goes_on(self, ann):
+        ann.get_by_role("button", name="Resume backfill").click()
+
+        expect(chip(ann, "run:run.status")).to_have_text("Running")
+
+
+@pytest.fixture(scope="class")
+def cut_off(world: World, plan: int) -> tuple[Page, int]:
+    """A page whose line was cut while things happened, and that is back; with the last event it had before."""
+    page = world.enter("olga")
+    page.goto(f"/plans/{plan}/")
+    expect(pill(page)).to_have_text("Live")
+    before = world.last_seq(plan)
+    complaints = list(world.complaints)
+    page.context.set_offline(True)
+    expect(pill(page)).to_contain_text("no connection")
+    run = world.plan(plan)["run"]["id"]
+    world.apis["olga"].post(f"runs/{run}/pause/")
+    world.wait(lambda: world.plan(plan)["run"]["status"] == "paused", "it pauses")
+    world.apis["olga"].post(f"runs/{run}/resume/")
+    world.wait(lambda: world.plan(plan)["run"]["status"] == "running", "it goes on")
+    page.context.set_offline(False)
+    expect(pill(page)).to_have_text("Live")
+    world.complaints[:] = complaints  # the browser itself complains of a line that is cut
+    return page, before
+
+
+class TestDroppedSocket:
+    def test_the_page_has_every_event_of_the_time_in_between(self, cut_off):
+        page, before = cut_off
+        last = page.locator(".log li").first
+        expect(last).to_have_attribute("id", re.compile(rf"^e(?!{before}$)\d+$"))
+
+        numbers = [int(seq) for seq in page.locator(".log .seq").all_inner_texts()]
+
+        assert numbers == list(range(numbers[0], numbers[-1] - 1, -1)) and numbers[0] >= before + 4
+
+    def test_the_charts_have_no_gap(self, cut_off):
+        page, _ = cut_off
+        page.wait_for_function(f"() => Date.now() - Math.max(...({POINTS})('lag:replica')) < {GAP_MS}")
+
+        at = page.evaluate(POINTS, "lag:replica")
+
+        assert max(later - sooner for sooner, later in zip(at, at[1:], strict=False)) < GAP_MS
+        page.context.close()
+
+
+class TestRollBack:
+    def test_on_call_undoes_backfill_and_dual_write_alone(self, world, olga, plan):
+        world.stack.stop_application(NEW_APP)  # it knows no other shape than the new one
+        olga.get_by_role("link", name="Roll back").click()
+        dialog = olga.get_by_role("dialog")
+        dialog.get_by_label("How far").select_option("dual_write")
+
+        dialog.get_by_role("button", name="Roll back").click()
+
+        expect(chip(olga, "phase:dual_write")).to_have_text("Rolled back")
+
+    def test_undoing_expand_waits_until_nobody_needs_the_new_columns(self, olga):
+        gate = olga.get_by_role("listitem").filter(has_text="The new version is gone.")
+
+        gate.get_by_role("button", name="Confirm").click()
+
+        expect(gate).to_contain_text("Olga On-Call")
+
+    def test_rolling_back_expand_ends_the_plan(self, olga):
+        olga.get_by_role("link", name="Roll back").click()
+
+        olga.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+
+        expect(now(olga)).to_contain_text("Rolled back to the start: the old shape is as it was.")
+
+    def test_the_old_schema_is_back(self, world, names_before):
+        assert world.columns() == ["id", "name", "email", "note", "version"]
+
+    def test_no_name_has_changed(self, world, names_before):
+        assert world.names() == names_before
+
+
+def test_no_page_complained_on_the_way(world):
+    assert world.complaints == []
+
+
+def chip(page: Page, what: str) -> Locator:
+    return page.locator(f'[data-chip="{what}"]')
+
+
+def now(page: Page) -> Locator:
+    return page.locator("[data-now]")
+
+
+def pill(page: Page) -> Locator:
+    return page.locator("[data-pill]")
+
+
+def statements(plan: dict, group: str) -> list[str]:
+    """Return what the API says is sent, phase by phase, there and back."""
+    phases = [phase for phase in plan["phases"] if phase["group"] == group]
+    actions = [action for phase in phases for way in ("forward", "back") for action in phase["preview"][way]]
+    return [statement for action in actions for statement in action["statements"]]
+
+
+def proven_at(world: World, plan: int) -> datetime:
+    run = world.plan(plan)["run"]
+    return datetime.fromisoformat(next(each for each in run["commands"] if each["verb"] == "abort")["verified_at"])
