@@ -442,3 +442,15 @@ def test_a_worker_that_stops_in_mid_batch_is_ended_by_the_server(target: Target)
             checked = transaction.value("SELECT current_setting('client_connection_check_interval')")
 
     assert (idle_s, checked) == ("3s", "1s")
+
+
+@pytest.mark.parametrize(("given", "kept"), [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")])
+def test_what_an_account_is_set_to_forget_is_kept_all_the_same(target: Target, given: str, kept: str) -> None:
+    target.root.execute(f"ALTER ROLE lockstep_executor SET synchronous_commit = {given}".encode())
+    try:
+        with target.adapter() as adapter, adapter._session.transaction() as transaction:
+            found = transaction.value("SELECT current_setting('synchronous_commit')")
+    finally:
+        target.root.execute("ALTER ROLE lockstep_executor RESET synchronous_commit")
+
+    assert found == kept

@@ -45,6 +45,11 @@ PINNED = {
     "row_security": "off",  # a policy that would hide rows is an error, not a silent filter
 }
 
+# A fence that a crash forgets is none. What waits for replicas as well stays as it is.
+DURABLE = """
+SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ('off', 'local')
+"""
+
 BLOCKERS = """
 SELECT a.pid, a.application_name, a.usename, a.state, a.xact_start
 FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
@@ -157,7 +162,7 @@ class Session:
             limits["transaction_timeout"] = _milliseconds(whole_s)
         mode = "READ ONLY" if read_only else "READ WRITE"
         cursor = psycopg.RawCursor(connection)
-        begin = f"BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {_set_local(PINNED | limits)}"
+        begin = f"BEGIN ISOLATION LEVEL READ COMMITTED {mode}; {_set_local(PINNED | limits)}; {DURABLE}"
         try:
             cursor.execute(begin.encode())
         except psycopg.errors.FeatureNotSupported:  # what a server in recovery says to READ WRITE
