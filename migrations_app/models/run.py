@@ -89,6 +89,8 @@ class Command(models.Model):
         PAUSE = "pause"
         RESUME = "resume"
         ABORT = "abort"
+        ROLLBACK = "rollback"
+        """On the first run that goes back; where a run was active, its abort stands for it."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="commands")
     verb = models.CharField(max_length=16, choices=Verb.choices)

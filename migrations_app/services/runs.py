@@ -99,9 +99,9 @@ def _rows_expected(plan: Plan, phase: Phase, direction: Direction) -> int | None
 @transaction.atomic
 def run_pause(run: Run, *, actor: User | None, guard: str = "", key: str = "", reason: str = "") -> Command:
     """Ask a run to stop after the present batch and stay where it is. Repeatable."""
-    run, command = _command(run, Command.Verb.PAUSE, actor=actor, guard=guard, key=key, reason=reason)
+    run, command, is_known = _command(run, Command.Verb.PAUSE, actor=actor, guard=guard, key=key, reason=reason)
     by = f"guard {guard}" if guard else ""
-    if run.status in (RunStatus.PAUSING, RunStatus.PAUSED):
+    if is_known or run.status in (RunStatus.PAUSING, RunStatus.PAUSED):
         return command
     if run.status == RunStatus.ENQUEUED:
         move(run, RunStatus.PAUSED, wait_reason="", wait_verdict="", wait_since=None)
@@ -117,8 +117,8 @@ def run_pause(run: Run, *, actor: User | None, guard: str = "", key: str = "", r
 @transaction.atomic
 def run_resume(run: Run, *, actor: User, key: str = "", reason: str = "") -> Command:
     """Let a paused run, or one that met an error, go on from its last committed batch. Repeatable."""
-    run, command = _command(run, Command.Verb.RESUME, actor=actor, key=key, reason=reason)
-    if run.status in (RunStatus.ENQUEUED, RunStatus.RUNNING):
+    run, command, is_known = _command(run, Command.Verb.RESUME, actor=actor, key=key, reason=reason)
+    if is_known or run.status in (RunStatus.ENQUEUED, RunStatus.RUNNING):
         return command
     move(
         run,
@@ -145,8 +145,8 @@ def run_abort(
 
     The supervisor is told by NOTIFY; it fences the target, cancels what runs there and gathers the evidence.
     """
-    run, command = _command(run, Command.Verb.ABORT, actor=actor, guard=guard, key=key, reason=reason)
-    if run.status == RunStatus.ABORTING:
+    run, command, is_known = _command(run, Command.Verb.ABORT, actor=actor, guard=guard, key=key, reason=reason)
+    if is_known:
         return command
     move(run, RunStatus.ABORTING, wait_reason="", wait_verdict="", wait_since=None, then_back_to=then_back_to)
     events.record(
@@ -202,10 +202,13 @@ def plan_rollback(
     """Undo phases down to and including `to` (default: the last one). The approval of each phase covers it.
 
     An active run is aborted first and the way back starts when its stop is proven; then the Command is returned.
+    The same key gives the first answer again: sent twice, it must not undo two phases.
     """
     plan = locked(plan)
     if actor is not None:
         authorize(actor, "plan_rollback", plan)
+    if key and (known := Command.objects.filter(idempotency_key=key).select_related("run").first()):
+        return _known_rollback(plan, known)
     if to and to not in set(Phase):
         raise InputRefused(f'There is no phase "{to}".', remedy=f"Phases: {', '.join(PHASES)}.", field="to")
     run = plan.runs.filter(status__in=ACTIVE_RUNS).select_related("phase").first()
@@ -227,7 +230,17 @@ def plan_rollback(
         )
     asked = {"from": last.name, "to": to, "reason": reason}
     events.record(plan, "rollback_requested", asked, actor=actor, by=f"guard {guard}" if guard else "")
-    return run_start(plan, Phase(last.name), actor=actor, direction=Direction.BACK, chain_until=to)
+    run = run_start(plan, Phase(last.name), actor=actor, direction=Direction.BACK, chain_until=to)
+    _acknowledge(_write_command(run, Command.Verb.ROLLBACK, actor=actor, guard=guard, key=key, reason=reason))
+    return run
+
+
+def _known_rollback(plan: Plan, known: Command) -> Run | Command:
+    """Return what a rollback with this key was answered with before."""
+    is_abort = known.verb == Command.Verb.ABORT and bool(known.run.then_back_to)
+    if known.run.plan_id != plan.pk or not (is_abort or known.verb == Command.Verb.ROLLBACK):
+        raise _key_reused()
+    return known if is_abort else known.run
 
 
 def last_revertible(plan: Plan) -> PlanPhase | None:
@@ -237,8 +250,11 @@ def last_revertible(plan: Plan) -> PlanPhase | None:
 
 def _command(
     run: Run, verb: Command.Verb, *, actor: User | None, key: str, reason: str, guard: str = ""
-) -> tuple[Run, Command]:
-    """Lock the run, check the right and the status, and return the command: an existing one for the same key."""
+) -> tuple[Run, Command, bool]:
+    """Lock the run, check the right and the status, and return the command and whether it had been given before.
+
+    One that had been given is in force or is history: carrying it out again would undo what was asked for since.
+    """
     run = _locked_run(run)
     if actor is not None:
         authorize(actor, f"run_{verb}", run.plan)
@@ -246,12 +262,10 @@ def _command(
         existing = Command.objects.filter(idempotency_key=key).first()
         if existing:
             if existing.run_id != run.pk or existing.verb != verb:
-                raise ServiceRefused(
-                    "This idempotency key belongs to another command.", remedy="Use a new one.", code="key_reused"
-                )
-            return run, existing
+                raise _key_reused()
+            return run, existing, True
     if verb == Command.Verb.ABORT and run.status == RunStatus.ABORTING:
-        return run, run.commands.filter(verb=verb).latest("id")
+        return run, run.commands.filter(verb=verb).latest("id"), True
     if not run.is_active:
         raise ServiceRefused(
             f"Run {run.pk} is {run.status} already; there is nothing to {verb}.",
@@ -262,10 +276,19 @@ def _command(
         raise ServiceRefused(
             f"Run {run.pk} is being aborted; abort wins.", remedy="Wait until it has stopped.", code="run_aborting"
         )
-    command = Command.objects.create(
+    return run, _write_command(run, verb, actor=actor, guard=guard, key=key, reason=reason), False
+
+
+def _write_command(run: Run, verb: Command.Verb, *, actor: User | None, guard: str, key: str, reason: str) -> Command:
+    return Command.objects.create(
         run=run, verb=verb, idempotency_key=key or uuid.uuid4().hex, user=actor, guard=guard, reason=reason.strip()
     )
-    return run, command
+
+
+def _key_reused() -> ServiceRefused:
+    return ServiceRefused(
+        "This idempotency key belongs to another command.", remedy="Use a new one.", code="key_reused"
+    )
 
 
 def _acknowledge(command: Command) -> None:
