@@ -128,15 +128,18 @@ class Applications:
             self.passed = 0
         self.passed += 1
 
-    def write_all(self) -> None:
-        """Let each that runs do one statement of each kind, on rows of its own."""
-        sample = self.example.sample
-        for number, writer in enumerate(self._writers()):
-            row, change = (sample.old, sample.old) if writer == "old" else (sample.new, sample.part)
-            self._act(Write(0, writer, "insert", number, 0, row))
-            self._act(Write(0, writer, "update", 2 * number, 0, change))
-            self._act(Write(0, writer, "move", 2 * number + 1, number, {}))
-            self._act(Write(0, writer, "delete", -1 - number, 0, {}))
+    def write_all(self, part: Values) -> None:
+        """Let each that runs do one statement of each kind. Rows move from the end of the table to its beginning."""
+        old, new = self.example.sample.old, self.example.sample.new
+        kept = next(iter(self.example.sample.seed))
+        for writer in self._writers():
+            row, change = (old, old) if writer == "old" else (new, part)
+            others, free = sorted(self.truth.keys() - {kept}), sorted(set(KEYS) - self.truth.keys())
+            self._update(Write(0, writer, "move", 0, 0, {}), others[-1], free[0])
+            self._insert(Write(0, writer, "insert", 0, 0, row), others[-1])
+            self._update(Write(0, writer, "update", 0, 0, change), kept, kept)
+            self._delete(others[0])
+            self.check()
 
     def _act(self, write: Write) -> None:
         there, free = sorted(self.truth), [key for key in KEYS if key not in self.truth]
@@ -151,9 +154,7 @@ class Applications:
             case "move" if there and free:
                 self._update(write, _pick(there, write.place), _pick(free, write.new_place))
             case "delete" if there:
-                key = _pick(there, write.place)
-                self.world.delete(key)
-                del self.truth[key]
+                self._delete(_pick(there, write.place))
         self.check()
 
     def _writers(self) -> tuple[Writer, ...]:
@@ -187,6 +188,10 @@ class Applications:
             self._new_truth(new_key, new)
         elif values and values != truth.old:
             self.truth[new_key] = Truth(truth.old | values, {}, Side.OLD)
+
+    def _delete(self, key: int) -> None:
+        self.world.delete(key)
+        del self.truth[key]
 
     def _both(self, new: Values) -> Values:
         return _texts(back(self.sync, dict(new))) | new

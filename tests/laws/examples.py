@@ -26,8 +26,8 @@ class Sample:
     """Rows at the start."""
     old: Values
     new: Values
-    part: Values
-    """One column of the new side."""
+    parts: tuple[Values, Values]
+    """One column of the new side each, and not the same."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -101,7 +101,7 @@ def _split(
             seed={key: {column.name: f"Ann {key} Lee"} for key in (1, 3, 4, 6, 8)},
             old={column.name: "Zoë de la Cruz"},
             new={first: "Mary Ann", last: "Smith"},
-            part={first: "Bo"},
+            parts=({first: "Bo"}, {last: "Kim"}),
         ),
     )
 

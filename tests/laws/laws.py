@@ -183,14 +183,18 @@ def verify_finds_every_difference_behind_the_syncs_back_and_passes_once_it_is_me
     assert isinstance(drive.attempt(Phase.VERIFY, Direction.FORWARD), Finished)
 
 
-def a_write_in_any_single_gap_survives(make_world: WorldMaker, example: Example) -> int:
-    """The third law without chance: every statement in every gap of one journey; returns how many gaps there are."""
+def writes_in_any_two_gaps_survive(make_world: WorldMaker, example: Example, *, apart: int) -> int:
+    """The third law without chance: every statement in any two gaps of one journey that are so many calls apart.
+
+    One write may leave a row for which the next one is dangerous. Returns how many gaps there were.
+    """
     gap, calls = 0, 1
     while gap < calls:
         world = make_world(example, example.sample.seed)
         drive = Drive(world, example.operation)
         applications = Applications(example, world, drive, None)
-        meddle = drive.meddle = _WritesOnce(applications, gap)
+        first, second = example.sample.parts
+        meddle = drive.meddle = _WritesAt(applications, {gap: first, gap + apart: second})
         for position in TWICE_THROUGH_CONTRACT:
             drive.go_to(position)
         gap, calls = gap + 1, meddle.calls
@@ -267,16 +271,16 @@ class _Writes:
 
 
 @dataclass
-class _WritesOnce:
-    """Applications write before one call, everything that they can."""
+class _WritesAt:
+    """Applications write everything that they can before certain calls."""
 
     applications: Applications
-    gap: int
+    parts_by_call: dict[int, Values]
     calls: int = 0
 
     def __call__(self, name: str, call: Callable[[], Any]) -> Any:
-        if self.calls == self.gap:
-            self.applications.write_all()
+        if self.calls in self.parts_by_call:
+            self.applications.write_all(self.parts_by_call[self.calls])
         self.calls += 1
         result = call()
         self.applications.check()

@@ -33,9 +33,10 @@ def test_a_write_by_either_application_between_any_two_actions_survives_on_both_
     laws.a_write_by_either_application_between_any_two_actions_survives_on_both_sides(MemoryWorld, example, data)
 
 
+@pytest.mark.parametrize("apart", [2, 4])  # before and after a column is restored; before and behind a batch
 @pytest.mark.parametrize("each", [each for examples in EXAMPLES.values() for each in examples], ids=str)
-def test_a_write_in_any_single_gap_survives(each: Example) -> None:
-    assert laws.a_write_in_any_single_gap_survives(MemoryWorld, each) > len(PHASES)
+def test_writes_in_any_two_gaps_survive(each: Example, apart: int) -> None:
+    assert laws.writes_in_any_two_gaps_survive(MemoryWorld, each, apart=apart) > len(PHASES)
 
 
 @given(example, st.data())
