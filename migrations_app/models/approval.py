@@ -27,7 +27,7 @@ class Approval(models.Model):
     comment = models.TextField(blank=True, default="", max_length=2000)
     at = models.DateTimeField(auto_now_add=True)
     voided_at = models.DateTimeField(null=True, blank=True)
-    """Set when changes were asked for afterwards; the decision itself never changes."""
+    """Set when changes were asked for or made afterwards; the decision itself never changes."""
 
     class Meta:
         ordering = ["at"]
@@ -53,7 +53,7 @@ class Confirmation(models.Model):
     user = models.ForeignKey("User", on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
     voided_at = models.DateTimeField(null=True, blank=True)
-    """Set when the phase that it opened was rolled back: the world has moved, so it must be said again."""
+    """Set when the plan was edited or the phase that it opened rolled back: it must be said again."""
 
     class Meta:
         ordering = ["at"]

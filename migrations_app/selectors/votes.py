@@ -32,10 +32,10 @@ def approvals_of(plan: Plan) -> list[Approval]:
 
 def why_void(approval: Approval, plan: Plan, editors: Collection[object]) -> str:
     """Return why a signature does not count now, in words; empty where it counts."""
-    if approval.voided_at is not None:
-        return "Changes were asked for afterwards."
     if approval.digest != plan.digest:
         return "It signs an earlier revision."
+    if approval.voided_at is not None:
+        return "The plan was sent back or edited afterwards."
     if approval.person in editors:
         return "Its giver wrote or edited the plan."
     if not is_allowed(approval.user, "plan_approve", plan):

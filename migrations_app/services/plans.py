@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from migrations_app import events
 from migrations_app.authorize import authorize
@@ -32,9 +33,10 @@ def plan_create(target: Target, title: str, raw: Mapping[str, Any], *, actor: Us
 
 @transaction.atomic
 def plan_edit(plan: Plan, title: str, raw: Mapping[str, Any], *, actor: User, seen_digest: str) -> Plan:
-    """Replace the content of a plan that has not started; a changed digest voids approvals and makes it a draft again.
+    """Replace the content of a plan that has not started; a changed digest makes it a draft again.
 
-    Raises DigestMoved where somebody else edited it since `seen_digest` was read.
+    It voids the approvals, and what was confirmed of gates. Raises DigestMoved where somebody else edited the plan
+    since `seen_digest` was read.
     """
     plan = locked(plan)
     authorize(actor, "plan_edit", plan)
@@ -56,7 +58,9 @@ def plan_edit(plan: Plan, title: str, raw: Mapping[str, Any], *, actor: User, se
         Plan.objects.filter(pk=plan.pk).update(title=title)
         plan.title = title
         return plan
-    voided = plan.approvals.filter(digest=plan.digest, decision="approved").count()
+    # By a date, not by the digest alone: editing back to what was signed once must not bring signatures back.
+    voided = plan.approvals.filter(decision="approved", voided_at=None).update(voided_at=timezone.now())
+    plan.confirmations.filter(voided_at=None).update(voided_at=timezone.now())
     changes = {
         "title": title,
         "content": content,
