@@ -127,6 +127,14 @@ def test_a_session_that_is_still_at_work_is_no_proof(shop, run, monkeypatch):
         assert proven(run).evidence["sessions"] == 0
 
 
+def test_a_session_that_hears_no_cancel_is_terminated(shop, run, monkeypatch):
+    monkeypatch.setattr(stop, "DEAF_S", 0.3)
+    with shop.deaf_session(run):
+        run_abort(run, actor=shop.operator)
+
+        assert proven(run).evidence["sessions"] == 0
+
+
 def test_an_abort_with_a_rollback_rolls_back_once_the_stop_is_proven(shop, run):
     run_abort(run, actor=shop.operator, then_back_to="dual_write")
 

@@ -34,6 +34,8 @@ POLL_S = 1.0
 LOCK_WAIT_S = 0.2
 """A batch that was cancelled lets go of the fence within milliseconds; longer means another cancel."""
 GLANCE_S = 0.02
+DEAF_S = 2.0
+"""Cancels are asked for this long, since they leave the session; one that does not hear them is terminated then."""
 PATIENCE_S = 5.0
 """Then this attempt gives up, says so, and the next one begins."""
 NAMED_MOST = 50
@@ -100,7 +102,10 @@ def stop_run(run_id: int) -> None:
 
 
 def _stop(adapter: Adapter, run: Run) -> dict[str, Any]:
-    """Cancel, forbid, and look until nothing of the run is at work; raises Transient where that takes too long."""
+    """Cancel, forbid, and look until nothing of the run is at work, by force where cancels do not help.
+
+    Raises Transient where that takes too long.
+    """
     plan_id, began = run.plan_id, time.monotonic()
     cancelled = adapter.cancel(plan_id, run.pk)
     while True:
@@ -109,14 +114,14 @@ def _stop(adapter: Adapter, run: Run) -> dict[str, Any]:
             break
         except LockTimeout:
             _not_forever(began)
-            cancelled += adapter.cancel(plan_id, run.pk)
+            cancelled += _interrupt(adapter, run, began)
     while True:
         sessions = adapter.live_sessions(plan_id, run.pk)
         at_work = [session for session in sessions if session.state != "idle"]
         if not at_work:
             break
         _not_forever(began)
-        cancelled += adapter.cancel(plan_id, run.pk)
+        cancelled += _interrupt(adapter, run, began)
         time.sleep(GLANCE_S)
     fence_epoch = max(run.lanes.values_list("epoch", flat=True), default=0) + 1
     left = adapter.leftovers(plan_id)
@@ -133,6 +138,11 @@ def _stop(adapter: Adapter, run: Run) -> dict[str, Any]:
             "seconds": round(time.monotonic() - began, 3),
         },
     }
+
+
+def _interrupt(adapter: Adapter, run: Run, began: float) -> int:
+    is_deaf = time.monotonic() - began > DEAF_S
+    return (adapter.terminate if is_deaf else adapter.cancel)(run.plan_id, run.pk)
 
 
 def _not_forever(began: float) -> None:

@@ -209,6 +209,12 @@ class Adapter(Protocol):
     def cancel(self, plan: int, run: int) -> int:
         """Cancel what is active and terminate what is idle in transaction, by tag; return how many."""
 
+    def terminate(self, plan: int, run: int) -> int:
+        """End every session of the run that is at anything, by tag, whether it hears cancels or not; return how many.
+
+        Nothing of an open transaction stands then: the server rolls it back.
+        """
+
     def last_write_at(self, plan: int, run: int) -> float | None:
         """Epoch seconds by the target's clock of the run's last committed batch or action; None before the first."""
 

@@ -267,6 +267,9 @@ class MemoryAdapter:
         self.server.cancelled |= tags
         return len(tags)
 
+    def terminate(self, plan: int, run: int) -> int:
+        return self.cancel(plan, run)
+
     def last_write_at(self, plan: int, run: int) -> float | None:
         return max(
             (

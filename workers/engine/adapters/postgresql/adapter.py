@@ -196,6 +196,10 @@ class PostgresAdapter:
         with self._session.transaction() as transaction:
             return brake.cancel(transaction, plan, run)
 
+    def terminate(self, plan: int, run: int) -> int:
+        with self._session.transaction() as transaction:
+            return brake.terminate(transaction, plan, run)
+
     def last_write_at(self, plan: int, run: int) -> float | None:
         with self._session.transaction(read_only=True) as transaction:
             return brake.last_write_at(transaction, plan, run)

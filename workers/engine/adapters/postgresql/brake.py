@@ -31,6 +31,12 @@ FROM pg_stat_activity
 WHERE datname = current_database() AND starts_with(application_name, $1)
   AND pid <> pg_backend_pid() AND (state = 'active' OR state LIKE 'idle in transaction%')
 """
+# Whatever it is at, also where the server does not track what that is.
+TERMINATE = """
+SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND starts_with(application_name, $1)
+  AND pid <> pg_backend_pid() AND state IS DISTINCT FROM 'idle'
+"""
 LAST_WRITE = """
 SELECT EXTRACT(EPOCH FROM max(written_at))::double precision FROM lockstep.progress
 WHERE plan = $1 AND run = $2
@@ -62,6 +68,10 @@ def live_sessions(transaction: Transaction, plan: int, run: int) -> tuple[LiveSe
 
 def cancel(transaction: Transaction, plan: int, run: int) -> int:
     return int(transaction.value(CANCEL, _prefix(plan, run)))
+
+
+def terminate(transaction: Transaction, plan: int, run: int) -> int:
+    return int(transaction.value(TERMINATE, _prefix(plan, run)))
 
 
 def last_write_at(transaction: Transaction, plan: int, run: int) -> float | None:
