@@ -190,8 +190,8 @@ def _write_down(claim: Claim, outcome: Outcome, lease: Lease) -> None:
             progress.run_pause_done(claim)
         case Aborted():
             abort_acknowledge(claim.run.pk)
-        case LeaseLost() if lease.is_held():
-            progress.run_wait(claim, "The target's fence or its stop row forbids it to write.", verdict="retry")
+        case LeaseLost(reason=reason) if lease.is_held():
+            progress.run_wait(claim, reason, verdict="retry")
             slice_hold(claim, carry=claim.lane.carry, retry_after_s=FENCED_RETRY_S)
         case Failed(error=error):
             progress.run_fail(claim, error)

@@ -194,7 +194,7 @@ def test_the_red_button_of_the_target_holds_the_run_until_it_is_released(shop):
     run.refresh_from_db()
     assert (run.status, run.wait_reason) == (
         RunStatus.RUNNING,
-        "The target's fence or its stop row forbids it to write.",
+        "Everything on this target was told to stop. UPDATE lockstep.control SET stop = false to go on.",
     )
     shop.server.root.execute("UPDATE lockstep.control SET stop = false")
     assert shop.drive(run).status == RunStatus.SUCCEEDED

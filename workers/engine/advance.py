@@ -165,6 +165,9 @@ class Aborted:
 class LeaseLost:
     """Somebody else goes on, or nobody may; nothing more was written."""
 
+    reason: str = ""
+    """What the target's fence said; empty where the lease itself was lost."""
+
 
 @dataclass(frozen=True)
 class Failed:
@@ -283,7 +286,7 @@ class _Drive:
         delay_s = 0.0
         match error:
             case Fenced():
-                return Aborted() if self.hands.intent() is Intent.ABORT else LeaseLost()
+                return Aborted() if self.hands.intent() is Intent.ABORT else LeaseLost(str(error))
             case OutcomeUnknown() if not self.in_doubt:
                 self.in_doubt = True
             case StatementTimeout() if isinstance(action, BatchAction) and not self.pace.is_smallest:
