@@ -2,9 +2,11 @@
 
 import json
 import os
+import time
 from io import StringIO
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
@@ -27,10 +29,22 @@ pytestmark = [
 ]
 
 
+def wait_for_replica(shop_url):
+    """The database has only just been made; the replica may not have it yet."""
+    with psycopg.connect(shop_url) as primary:
+        position = primary.execute("SELECT pg_current_wal_flush_lsn()").fetchone()
+    with psycopg.connect(os.environ["LOCKSTEP_TEST_REPLICA_URL"], autocommit=True) as replica:
+        deadline = time.monotonic() + 30
+        while replica.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", position).fetchone() != (True,):
+            assert time.monotonic() < deadline, "the replica does not follow"
+            time.sleep(0.05)
+
+
 @pytest.fixture
 def seed(shop_url, tmp_path, monkeypatch):
     """Run the command on a loaded table, with the variables that the demo's stack sets; returns what it printed."""
     load(shop_url, 100)
+    wait_for_replica(shop_url)
     address = urlsplit(TARGET_URL)
     for name, value in {
         "DEMO_STATE_DIR": str(tmp_path),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import time
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +61,6 @@ GUARDS: dict[str, Any] = {
     "cap": 0.1,
     "undo_cutover": False,
 }
-PREFLIGHT_TRIES = 3
-PREFLIGHT_PAUSE_S = 2.0
 NO_BACKUP = "The demo's data are made up: make demo-reset makes them anew."
 
 
@@ -151,17 +148,7 @@ def _plan(target: Target, ann: User) -> Plan:
         for gate in ("backup_before_dual_write", "backup_before_contract"):
             gate_confirm(plan, gate, actor=ann, reason=NO_BACKUP, override=True)
     if plan.status == PlanStatus.DRAFT and plan.revision == 1:
-        plan = plan_submit(_preflight(plan, ann), actor=ann)
-    return plan
-
-
-def _preflight(plan: Plan, ann: User) -> Plan:
-    """Run the preflight, again where a machine that is busy with starting everything made it time out."""
-    for _ in range(PREFLIGHT_TRIES):
-        plan = preflight_run(plan, actor=ann)
-        if all(objection["severity"] != "block" for objection in (plan.preflight or {})["objections"]):
-            break
-        time.sleep(PREFLIGHT_PAUSE_S)
+        plan = plan_submit(preflight_run(plan, actor=ann), actor=ann)
     return plan
 
 
