@@ -1,7 +1,7 @@
 """The line of SQL that stops a plan's writing in its target without Lockstep: for when no supervisor is alive.
 
-It forbids every further batch and ends the sessions of the run that are open now. Lockstep takes it back by itself when
-somebody starts, resumes or rolls back.
+It forbids every further batch and ends the sessions of the run that are open now. It stands until somebody starts a
+phase, resumes a run that was paused, or rolls back.
 """
 
 from __future__ import annotations

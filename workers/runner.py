@@ -19,6 +19,7 @@ from django.db import transaction
 
 from migrations_app.content import operations_of
 from migrations_app.lifecycle import RunStatus
+from migrations_app.models import Lane
 from migrations_app.services import progress
 from migrations_app.services.lanes import Claim, current_run, lane_claim, lane_release, slice_end, slice_hold
 from migrations_app.services.stops import abort_acknowledge
@@ -141,12 +142,19 @@ def _enter(claim: Claim, adapter: Adapter, carry: Carry) -> Outcome | None:
 
 
 def _clear_stop(claim: Claim, adapter: Adapter) -> None:
-    """Take away the stop of an earlier run. Under the plan's lock, so that none of this run can be taken with it:
-    a stop is set only after an abort was committed, and that takes the same lock."""
+    """Take away the stop of an earlier run, once after each start or resume: one that was set by hand since stays.
+
+    Under the plan's lock, so that none of this run can be taken with it: a stop is set only after an abort was
+    committed, and that takes the same lock.
+    """
+    if claim.lane.carry.get("entered"):
+        return
     with transaction.atomic():
         run = current_run(claim)
         if run is not None and run.status == RunStatus.RUNNING:
             adapter.clear_stop(claim.plan.pk)
+            claim.lane.carry = {**claim.lane.carry, "entered": True}
+            Lane.objects.filter(pk=claim.lane.pk).update(carry=claim.lane.carry)
 
 
 def _leaves_target(claim: Claim) -> bool:

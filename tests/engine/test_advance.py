@@ -463,7 +463,7 @@ def test_a_newer_epoch_in_the_target_ends_the_slice() -> None:
 
     outcome = stage.drive()
 
-    assert outcome == LeaseLost("Plan 1 was told to stop. Resume or roll back to go on.")
+    assert outcome == LeaseLost("Plan 1 was told to stop. Pause and resume, or roll back, to go on.")
 
 
 def test_a_fence_that_was_raised_for_an_abort_ends_aborted() -> None:

@@ -201,6 +201,26 @@ def test_the_red_button_of_the_target_holds_the_run_until_it_is_released(shop):
     assert "run_wait_ended" in shop.kinds(plan)
 
 
+def test_a_stop_that_was_set_by_hand_stands_until_somebody_resumes(shop, settings):
+    settings.LOCKSTEP_SLICE_S = 0.3
+    shop.users(1_000)
+    run = shop.start(shop.plan(done="dual_write", limits=SMALL | {"rate_rows_per_s": 500}), Phase.BACKFILL)
+    shop.observe()
+    advance_run(run.pk)
+    shop.server.root.execute(f"INSERT INTO lockstep.stop (plan, run) VALUES ({run.plan_id}, {run.pk})")
+    rows = shop.in_step()
+
+    advance_run(run.pk)
+    Run.objects.filter(pk=run.pk).update(wake_at=None)
+    shop.advance(run)
+
+    assert (run.status, run.wait_verdict, shop.in_step()) == (RunStatus.RUNNING, "retry", rows)
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.PAUSED)
+    run_resume(run, actor=shop.operator)
+    shop.advance(run)
+    assert shop.in_step() > rows
+
+
 def test_a_lane_that_is_held_is_given_to_nobody_else(shop):
     shop.users(10)
     run = shop.start(shop.plan(), Phase.EXPAND)

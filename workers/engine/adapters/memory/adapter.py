@@ -247,7 +247,7 @@ class MemoryAdapter:
         if self.books.control_uid is None:
             raise Drifted("Lockstep is not installed in this database.", remedy="Install it for the plan first.")
         if fence.plan in self.books.stops:
-            raise Fenced(f"Plan {fence.plan} was told to stop.", remedy="Resume or roll back to go on.")
+            raise Fenced(f"Plan {fence.plan} was told to stop.", remedy="Pause and resume, or roll back, to go on.")
 
     def set_stop(self, plan: int, run: int, *, wait_s: float) -> None:
         self.books.stops.add(plan)

@@ -88,7 +88,7 @@ def _locked(transaction: Transaction, fence: Fence) -> tuple[int, int]:
             "Everything on this target was told to stop.", remedy="UPDATE lockstep.control SET stop = false to go on."
         )
     if plan_stopped:
-        raise Fenced(f"Plan {fence.plan} was told to stop.", remedy="Resume or roll back to go on.")
+        raise Fenced(f"Plan {fence.plan} was told to stop.", remedy="Pause and resume, or roll back, to go on.")
     epoch, run = row
     return epoch, run
 
