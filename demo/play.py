@@ -77,7 +77,7 @@ class Play:
             ("The author cannot approve, the approver can", self.approve),
             ("Expand adds the columns", self.expand),
             ("No phase starts out of its order", self.refuse_out_of_order),
-            ("Dual-write starts the sync, both applications write", self.dual_write),
+            ("Dual-write, after an override with a reason", self.dual_write),
             ("Abort stops the backfill within a second", self.abort_backfill),
             ("A new start goes on, a worker is killed in mid-batch", self.resume_and_kill),
             ("Verify finds the planted difference", self.find_difference),
@@ -135,6 +135,9 @@ class Play:
         self._refused(409, self.ann.post, f"plans/{self.plan_id}/phases/backfill/start/", code="phase_out_of_order")
 
     def dual_write(self) -> None:
+        # The seed's override was said of the plan as it was before the edit.
+        self._refused(409, self.ann.post, f"plans/{self.plan_id}/phases/dual_write/start/", code="gate_open")
+        self._override("backup_before_dual_write")
         self._drive("dual_write")
         self._let_both_write()
 
@@ -214,10 +217,7 @@ class Play:
         self.stack.stop_application(OLD_APP)
         self._approve("contract")
         self._confirm("old_version_stopped")
-        gate = f"plans/{self.plan_id}/gates/backup_before_contract/"
-        self._refused(422, self.ann.post, gate, {"override": True}, code="reason_missing")
-        # The seed's override went with the rollback: it was said of another state of the world.
-        self.ann.post(gate, {"override": True, "reason": "The demo's data can be made anew."})
+        self._override("backup_before_contract")
 
     def contract(self) -> None:
         self._wait(lambda: self._is_startable("contract"), "soak and disuse of the old column are over")
@@ -272,6 +272,12 @@ class Play:
 
     def _confirm(self, gate: str) -> None:
         self.ann.post(f"plans/{self.plan_id}/gates/{gate}/", {})
+
+    def _override(self, gate: str) -> None:
+        """Pass a gate with a reason; without one it is refused."""
+        path = f"plans/{self.plan_id}/gates/{gate}/"
+        self._refused(422, self.ann.post, path, {"override": True}, code="reason_missing")
+        self.ann.post(path, {"override": True, "reason": "The demo's data can be made anew."})
 
     def _grave(self, username: str) -> dict[str, str]:
         return {"confirm_target": self.target_name, "password": self.passwords[username]}
