@@ -1,4 +1,4 @@
-"""Reads the environment once. Every number carries its unit in its name; docs/reference/settings.md has a line for each."""
+"""Reads the environment once. Every number carries its unit in its name; docs/reference/settings.md explains each."""
 
 from pathlib import Path
 
