@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workers.engine import operations  # noqa: F401  (registers the catalogue)
+from workers.engine.adapters.base import is_a_select
 from workers.engine.errors import EngineError, IdentifierRefused, ParametersRefused
 from workers.engine.expressions import parse
 from workers.engine.operation import Operation, operation_from
@@ -49,6 +50,8 @@ GUARDS_DEFAULT: dict[str, Any] = {
     "undo_cutover": False,  # whether a guard may put the old side in the lead again
 }
 ACTIONS = ("slow", "pause", "abort")
+PROBE_FUNCTIONS = frozenset({"pg_sleep"})
+"""What a probe may call beside standard SQL's functions: for a rehearsal of a target that is slow."""
 
 
 def canonical(content: Mapping[str, Any]) -> str:
@@ -224,9 +227,18 @@ def _one_select(query: str) -> None:
         statements = []
     writes = (nodes.Insert, nodes.Update, nodes.Delete, nodes.Merge, nodes.DDL, nodes.Command, nodes.Into, nodes.Lock)
     only = statements[0] if len(statements) == 1 else None
-    if not isinstance(only, nodes.Select) or not only.expressions or only.find(*writes):
+    is_plain = isinstance(only, nodes.Select) and only.expressions and not only.find(*writes)
+    if only is None or not is_plain or not is_a_select(query):
         raise ParametersRefused(
             "The probe is not one plain SELECT.",
-            remedy="Give one SELECT without INTO, locks or a second statement.",
+            remedy="Begin it with SELECT, without INTO, locks or a second statement.",
+            field="guards.probe",
+        )
+    # A read-only transaction forbids no pg_terminate_backend, dblink or advisory lock.
+    called = {function.name.lower() for function in only.find_all(nodes.Anonymous)} - PROBE_FUNCTIONS
+    if called:
+        raise ParametersRefused(
+            f"The probe calls {sorted(called)[0]}, which is not known to be harmless.",
+            remedy="Read what your application reads, with nothing but standard functions.",
             field="guards.probe",
         )

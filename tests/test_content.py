@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from migrations_app.content import canonical, digest_of, operations_of, parse_content
 from tests.builders import SPLIT_NAME, content, split
+from workers.engine.adapters.memory import MemoryAdapter, MemoryServer
 from workers.engine.errors import EngineError, ExpressionRefused, ParametersRefused
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text()
@@ -124,10 +125,24 @@ def test_what_is_wrong_is_named_by_its_path(raw, field):
         "SET ROLE postgres",
         "SELECT",
         "(" * 500,
+        "(SELECT 1)",
+        "WITH one AS (SELECT 1) SELECT * FROM one",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+        "SELECT pg_catalog.pg_advisory_lock(1)",
+        "SELECT dblink('host=elsewhere', 'SELECT 1')",
     ],
 )
 def test_a_probe_is_one_plain_select(probe):
     assert isinstance(refused(content(guards={"probe": probe})), ParametersRefused)
+
+
+@pytest.mark.parametrize(
+    "probe", ["select 1", "Select count(*) FROM users", "\n SELECT lower(name) FROM users LIMIT 1"]
+)
+def test_a_probe_that_a_plan_takes_is_one_that_an_adapter_runs(probe):
+    parse_content(content(guards={"probe": probe}), target_uid="t")
+
+    MemoryAdapter(MemoryServer()).scalar(probe, 1)
 
 
 def test_an_expression_is_pointed_at_where_it_is_wrong():

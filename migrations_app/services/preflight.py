@@ -80,6 +80,7 @@ def _look(plan: Plan) -> dict[str, Any]:
             if not any(objection.severity is Severity.BLOCK for objection in found):
                 preview += _preview(operation, tag, adapter)
                 rows += adapter.describe(operation.table).rows
+        objections += _probe(plan.content["guards"]["probe"], adapter)
     objections += [objection for replica in plan.target.replicas.all() for objection in _replica(plan, replica)]
     return {"rows": rows, "objections": [asdict(objection) for objection in objections], "preview": preview}
 
@@ -97,6 +98,26 @@ def _preview(operation: Operation, tag: str, adapter: Adapter) -> list[dict[str,
         for direction in Direction
         for action in step.actions(direction)
     ]
+
+
+def _probe(query: str, adapter: Adapter) -> list[Objection]:
+    """Object to a probe that the target refuses or that outlasts our patience: no budget could be counted from it."""
+    if not query:
+        return []
+    try:
+        adapter.scalar(query, settings.LOCKSTEP_STATEMENT_TIMEOUT_S)
+    except EngineError as error:
+        return [
+            Objection(
+                code="probe_refused",
+                title="The probe does not work",
+                severity=Severity.BLOCK,
+                text=f"The probe of the plan was tried once: {error.fact}",
+                remedy=error.remedy or "Mend the query.",
+                field="guards.probe",
+            )
+        ]
+    return []
 
 
 def _replica(plan: Plan, replica: Replica) -> list[Objection]:

@@ -54,6 +54,15 @@ def test_the_target_is_as_it_was(shop, plan, author):
     assert catalogue(shop) == before
 
 
+@pytest.mark.parametrize("probe", ["SELECT 1 FROM nowhere", "SELECT nothing FROM users", "SELECT 1 FROM pg_sleep(9)"])
+def test_a_probe_that_does_not_work_is_refused_before_it_holds_a_run(shop_fields, author, settings, probe):
+    settings.LOCKSTEP_STATEMENT_TIMEOUT_S = 0.3
+    target = target_register(shop_fields, actor=a_user(ADMIN))
+    plan = a_plan(target=target, author=author, raw=content(guards={"probe": probe}))
+
+    assert objections(plan, author)["probe_refused"]["field"] == "guards.probe"
+
+
 def catalogue(shop):
     return shop.root.execute(
         "SELECT table_schema, table_name, column_name FROM information_schema.columns"

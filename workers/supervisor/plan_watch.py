@@ -64,6 +64,9 @@ class PlanWatch:
             began=self._began() or now,
             watched_since=self._since,
         )
+        if self._prober.refusal and self._assessment.standing is Standing.NO_DATA:
+            reason = f"{self._assessment.reason}: {self._prober.refusal}"
+            self._assessment = replace(self._assessment, reason=reason)
         found = (budget_reading(self._assessment, now), self._prober.latency(now))
         return rows + [as_row(replace(reading, source=f"plan {self._plan.pk}")) for reading in found if reading]
 

@@ -47,6 +47,8 @@ class Prober(threading.Thread):
         known = plan.probe_buckets.filter(second__gte=clock() - reach_s).order_by("second")
         self._guard = threading.Lock()
         self._buckets = deque(Bucket(*row) for row in known.values_list("second", "total", "bad"))
+        self.refusal = ""
+        """Why the target takes no probe now, though it answers; empty where it does."""
 
     def end(self) -> None:
         self._ended.set()
@@ -78,6 +80,7 @@ class Prober(threading.Thread):
             while not self._ended.is_set() and failures < RELOAD_AFTER:
                 began = time.monotonic()
                 latency_ms = self._probe(adapter)
+                self.refusal = ""
                 failures = failures + 1 if latency_ms is None else 0
                 self._latest.append(latency_ms)
                 self._probed_at = self._clock()
@@ -93,7 +96,8 @@ class Prober(threading.Thread):
         began = time.monotonic()
         try:
             adapter.scalar(self._query, self._timeout_s)
-        except Refused:
+        except Refused as error:
+            self.refusal = str(error)
             raise
         except EngineError:
             return None

@@ -7,6 +7,7 @@ border: SQLSTATE and object names pass, row values do not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -115,6 +116,11 @@ class Usage:
     detail: str
 
 
+def is_a_select(query: str) -> bool:
+    """Return whether the text begins as a signal's query must: with SELECT, in any case, and nothing before it."""
+    return re.match(r"\s*select\b", query, re.IGNORECASE) is not None
+
+
 class Adapter(Protocol):
     """Everything that the engine does to a target."""
 
@@ -147,7 +153,10 @@ class Adapter(Protocol):
         """
 
     def scalar(self, query: str, timeout_s: float) -> float | None:
-        """Run one SELECT in a read-only transaction; None where it gives no number. Only numbers come back."""
+        """Run one SELECT in a read-only transaction; None where it gives no number. Only numbers come back.
+
+        Raises Refused for what `is_a_select` denies, and where it writes or names something that is not there.
+        """
 
     def server_clock(self) -> float:
         """Return the target's clock as epoch seconds."""

@@ -15,6 +15,7 @@ from workers.engine.adapters.base import (
     SyncUse,
     ThereAndBack,
     Usage,
+    is_a_select,
 )
 from workers.engine.adapters.memory.actions import carry_out, length_of
 from workers.engine.adapters.memory.server import Key, MemoryServer, MemoryTable, Progress, ProgressKey
@@ -23,6 +24,7 @@ from workers.engine.errors import (
     Drifted,
     Fenced,
     NoUsableKey,
+    Refused,
     WrongServer,
 )
 from workers.engine.vocabulary import (
@@ -105,6 +107,8 @@ class MemoryAdapter:
         return self.server.replica_lag_s
 
     def scalar(self, query: str, timeout_s: float) -> float | None:
+        if not is_a_select(query):
+            raise Refused("A signal's query is one SELECT.", remedy="Begin it with SELECT.")
         return self.server.scalars.get(query)
 
     def server_clock(self) -> float:

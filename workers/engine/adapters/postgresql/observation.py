@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from workers.engine.adapters.base import Replica, SyncUse, ThereAndBack, Usage
+from workers.engine.adapters.base import Replica, SyncUse, ThereAndBack, Usage, is_a_select
 from workers.engine.adapters.postgresql.names import column_type, literal, qualified, quoted
 from workers.engine.adapters.postgresql.session import Transaction
 from workers.engine.adapters.postgresql.sync import Rules, sequence_name
@@ -120,7 +120,7 @@ def count_there_and_back(transaction: Transaction, sync: Sync, types: Mapping[st
 
 def scalar(transaction: Transaction, query: str) -> float | None:
     """The transaction is read-only; the text is sent as one statement, so that nothing can follow it."""
-    if query.split(None, 1)[:1] not in (["SELECT"], ["select"]):
+    if not is_a_select(query):
         raise Refused("A signal's query is one SELECT.", remedy="Begin it with SELECT.")
     transaction.run("SELECT set_config('search_path', 'pg_catalog, public', true)")
     value = transaction.only_value(query)
