@@ -27,7 +27,8 @@ from migrations_app.views.pages import show
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Ask for name and password. In the demo also offer its people."""
     onward = _onward(request)
-    context: dict[str, object] = {"next": onward, "people": demo_people() if settings.LOCKSTEP_DEMO else [], "username": ""}
+    people = demo_people() if settings.LOCKSTEP_DEMO else []
+    context: dict[str, object] = {"next": onward, "people": people, "username": ""}
     if request.method != "POST":
         return redirect(onward) if request.user.is_authenticated else render(request, "doors/sign_in.html", context)
     username = text_of(request.POST, "username", 150)
