@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
 
 import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from stack.debian import BROWSER, reason_missing
 from stack.demo_stack import DemoStack
+from stack.house import CLONE
+from tests.e2e.windows import PATIENCE_MS, Windows, launched
 from tests.e2e.world import World
 
-ROWS = 5_000
-PATIENCE_MS = 45_000
-"""A machine that does much else besides is slow; nothing here measures how fast a page is."""
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-WATCH_POLICY = """
-window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) => {
-  window.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
-});
-"""
+ROWS = 6_000
+PICTURES = CLONE / ".lockstep" / "reports" / "e2e"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,62 +39,64 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def rest(request: pytest.FixtureRequest) -> Iterator[None]:
     """Leave no backfill behind, since workers are few."""
     yield
-    if "world" in request.fixturenames and "paths" not in request.fixturenames:
+    if "world" in request.fixturenames:
         request.getfixturevalue("world").come_to_rest()
 
 
+@pytest.fixture(autouse=True)
+def cheap_passwords() -> None:
+    """Django's settings stay out of here: the stack has its own."""
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import expect, sync_playwright
-
+def browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=os.environ.get("LOCKSTEP_CHROMIUM", CHROMIUM), args=FLAGS)
+    with sync_playwright() as playwright, launched(playwright) as browser:
         yield browser
-        browser.close()
+
+
+@pytest.fixture(scope="module")
+def lasting(world: World, browser: Browser) -> Iterator[Windows]:
+    """Windows that stay open from test to test of a file."""
+    windows = Windows(browser, world.url)
+    yield windows
+    windows.close()
 
 
 @pytest.fixture
-def as_person(world: World, browser: Any) -> Iterator[Callable[..., Any]]:
-    """Return a function that opens a window for one of the demo's people; all are looked at when the test ends."""
-    windows: list[Any] = []
-    complaints: list[str] = []
-
-    def open_window(name: str, path: str = "/", **options: Any) -> Any:
-        context = browser.new_context(base_url=world.url, **({"viewport": {"width": 1280, "height": 900}} | options))
-        context.add_init_script(WATCH_POLICY)
-        context.set_default_timeout(PATIENCE_MS)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}") or dialog.dismiss())
-        page.goto("/sign-in/")
-        page.get_by_role("button", name=name).click()
-        page.wait_for_url("**/")
-        page.goto(path)
-        windows.append(page)
-        return page
-
-    yield open_window
-    for page in windows:
-        if not page.is_closed():
-            complaints.extend(page.evaluate("window.violations ?? []"))
-        page.context.close()
-    assert complaints == []
+def as_person(world: World, browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens a window for one of the demo's people; none may have complained at the end."""
+    windows = Windows(browser, world.url)
+    yield windows.open
+    windows.close()
+    assert windows.complaints == []
 
 
 @pytest.fixture
-def ann(as_person: Callable[..., Any]) -> Callable[..., Any]:
+def ann(as_person: Callable[..., Page]) -> Callable[..., Page]:
     """Open a window for the author, who is also operator."""
-    return lambda path="/", **options: as_person("Ann Author", path, **options)
+    return partial(as_person, "Ann Author")
 
 
 @pytest.fixture
-def paul(as_person: Callable[..., Any]) -> Callable[..., Any]:
+def paul(as_person: Callable[..., Page]) -> Callable[..., Page]:
     """Open a window for the approver."""
-    return lambda path="/", **options: as_person("Paul Approver", path, **options)
+    return partial(as_person, "Paul Approver")
 
 
 @pytest.fixture
-def olga(as_person: Callable[..., Any]) -> Callable[..., Any]:
+def olga(as_person: Callable[..., Page]) -> Callable[..., Page]:
     """Open a window for who is on call."""
-    return lambda path="/", **options: as_person("Olga On-Call", path, **options)
+    return partial(as_person, "Olga On-Call")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Keep how every open page looked when a test failed."""
+    report = yield
+    browser = getattr(item, "funcargs", {}).get("browser")
+    if report.failed and browser is not None:
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        for number, page in enumerate(page for context in browser.contexts for page in context.pages):
+            page.screenshot(path=PICTURES / f"{item.name}-{number}.png", full_page=True)
+    return report

@@ -1,11 +1,12 @@
 """The live page when things around it fail: the socket, the scripts, a worker, the feed."""
 
-import time
-
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.windows import LINE
 from tests.e2e.world import wait_until
+
+GAP_MS = 5_000  # as migrations_app.charts.GAP_S: the longest stretch that is drawn as measured
 
 
 class Line:
@@ -34,34 +35,32 @@ def drawn(page):
     )
 
 
-def test_a_dropped_socket_catches_up_without_a_gap(world, ann):
+def test_a_socket_that_is_cut_again_and_again_leaves_no_gap(world, ann):
     plan = world.a_backfill()
-    page = ann()
+    page = ann(tolerated=LINE)
     line = Line(page)
     page.goto(plan.path)
     page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 4")
-    page.wait_for_timeout(2_000)
 
-    for _ in range(2):
+    for rate in (800, 900):
+        page.wait_for_timeout(1)  # lets the socket's own events in
         line.cut()
-        world.olga.post(f"runs/{plan.run()['id']}/tune/", {"rate_rows_per_s": 900})
-        page.wait_for_timeout(1_500)
-    page.wait_for_timeout(3_000)
-
-    seen = drawn(page)
-    rows = seen["progress:rows"]
+        world.olga.post(f"runs/{plan.run()['id']}/tune/", {"rate_rows_per_s": rate})
+        expect(page.locator(".log")).to_contain_text(f"{rate}")
     measured = world.ann.get(f"plans/{plan.id}/samples/?after=0")["samples"]
-    assert len(line.sockets) >= 3
-    assert len(rows) >= len(measured) - 2
-    assert max(b - a for a, b in zip(rows, rows[1:], strict=False)) < 4_000
-    assert len(set(rows)) == len(rows) and rows == sorted(rows)
+    wait_until(lambda: len(drawn(page)["progress:rows"]) >= len(measured), "what was measured meanwhile is drawn")
+
+    rows = drawn(page)["progress:rows"]
     seqs = [int(text) for text in page.locator(".log .seq").all_inner_texts()]
+    assert len(line.sockets) >= 3
+    assert max(b - a for a, b in zip(rows, rows[1:], strict=False)) < GAP_MS
+    assert len(set(rows)) == len(rows) and rows == sorted(rows)
     assert seqs == list(range(seqs[0], seqs[-1] - 1, -1))
 
 
 def test_a_page_without_a_socket_asks_by_itself_and_says_so(world, ann):
     plan = world.a_backfill()
-    page = ann()
+    page = ann(tolerated=LINE)
     page.route_web_socket("**/feed/plans/**", lambda socket: socket.close(code=4000))
     page.goto(plan.path)
 
@@ -72,7 +71,7 @@ def test_a_page_without_a_socket_asks_by_itself_and_says_so(world, ann):
 
 def test_a_page_that_hears_nothing_says_how_stale_it_is_and_can_still_abort(world, olga):
     plan = world.a_backfill()
-    page = olga()
+    page = olga(tolerated=LINE)
     line = Line(page)
     page.route("**/feed/?**", lambda route: route.abort())
     page.goto(plan.path)
@@ -87,19 +86,6 @@ def test_a_page_that_hears_nothing_says_how_stale_it_is_and_can_still_abort(worl
     page.get_by_role("link", name="Abort backfill").click()
     page.get_by_role("dialog").get_by_role("button", name="Abort backfill").click()
     wait_until(lambda: plan.run()["status"] == "aborted", "the abort is proven")
-
-
-def test_everything_works_without_scripts(world, olga):
-    plan = world.a_backfill()
-    page = olga(plan.path, java_script_enabled=False)
-
-    page.get_by_role("link", name="Abort backfill").click()
-    page.get_by_role("button", name="Abort backfill").click()
-
-    expect(page.locator(".messages")).to_contain_text("Abort asked for.")
-    wait_until(lambda: plan.run()["status"] == "aborted", "the abort is proven")
-    page.reload()
-    expect(page.get_by_text("Stop proven")).to_be_visible()
 
 
 def test_abort_needs_no_worker(world, olga):
@@ -119,7 +105,7 @@ def test_abort_needs_no_worker(world, olga):
 
 def test_signing_out_elsewhere_ends_the_page(world, ann):
     plan = world.a_plan()
-    page = ann(plan.path)
+    page = ann(plan.path, tolerated=LINE)
     expect(page.locator("[data-pill]")).to_contain_text("Live")
     other = page.context.new_page()
     other.goto("/")
@@ -150,5 +136,4 @@ def test_the_page_follows_a_phase_that_somebody_else_starts(world, ann):
 
     expect(page.get_by_role("button", name="Start dual-write")).to_be_visible()
     expect(page.locator('[data-chip="phase:expand"]')).to_have_text("Done")
-    time.sleep(0.5)
-    assert page.get_by_role("button", name="Start expand").count() == 0
+    expect(page.get_by_role("button", name="Start expand")).to_have_count(0)

@@ -1,22 +1,24 @@
-"""One split, as its three people see it in the browser; what they are told is held against the target itself.
+"""One split, as its three people see it in the browser, while both versions of the application work.
 
-The tests are one story: each goes on where the one before it ended.
+The tests are one story: each goes on where the one before it ended. What people are told is held against the target.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from stack.demo_stack import NEW_APP
-from tests.e2e.world import PATIENCE_S, PEOPLE, World
+from tests.e2e.windows import LINE, Windows
+from tests.e2e.world import PlanHere, World, wait_until
 
-expect.set_options(timeout=PATIENCE_S * 1000)
+ROWS_PER_S = 50  # two minutes of backfill
 ABORT_WITHIN = timedelta(seconds=1)
-SILENCE_S = 2.0  # some four batches at the pace of these tests
+SILENCE_S = 2.0  # some five batches at the pace of these tests
 GAP_MS = 5_000  # as migrations_app.charts.GAP_S: the longest stretch that is drawn as measured
 POINTS = """uid => [...document.querySelectorAll("[data-canvas]")].flatMap((node) => node.data ?? [])
   .filter((trace) => trace.uid === uid).flatMap((trace) => trace.x)"""
@@ -25,8 +27,9 @@ NOTE_FIRST_ABORTED = """
 window.addEventListener("DOMContentLoaded", () => setInterval(() => {
   const said = document.querySelector("[data-now]")?.textContent ?? "";
   if (/was aborted/.test(said) && !sessionStorage.getItem("aborted")) sessionStorage.setItem("aborted", Date.now());
-}, 10));
+}, 20));
 """
+QUIET_ROWS = "SELECT id, name FROM users WHERE note = 'loaded' AND id %% 10 > 6"  # no application writes these
 
 
 @pytest.fixture(scope="module")
@@ -41,59 +44,63 @@ def story_goes_on(request: pytest.FixtureRequest, failed_before: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def plan(world: World) -> int:
-    plan = world.make_plan("Split users.name, watched")
-    world.give_to_new_version(plan)
-    return plan
+def plan(world: World) -> Iterator[PlanHere]:
+    plan = world.a_plan_for_both_versions(title="Split users.name, watched", rate=ROWS_PER_S)
+    yield plan
+    world.stop(plan)
 
 
 @pytest.fixture(scope="module")
 def names_before(world: World) -> dict[int, str | None]:
-    return world.names()
+    return names(world)
 
 
 @pytest.fixture(scope="module")
-def ann(world: World, plan: int) -> Page:
-    page = world.enter("ann")
-    page.goto(f"/plans/{plan}/")
-    return page
+def ann(lasting: Windows, plan: PlanHere) -> Page:
+    return lasting.open("Ann Author", plan.path)
 
 
 @pytest.fixture(scope="module")
-def paul(world: World) -> Page:
-    return world.enter("paul")
+def paul(lasting: Windows) -> Page:
+    return lasting.open("Paul Approver")
 
 
 @pytest.fixture(scope="module")
-def olga(world: World, plan: int) -> Page:
-    page = world.enter("olga")
+def olga(lasting: Windows, plan: PlanHere) -> Page:
+    page = lasting.open("Olga On-Call")
     page.context.add_init_script(NOTE_FIRST_ABORTED)
-    page.goto(f"/plans/{plan}/")
+    page.goto(plan.path)
     return page
 
 
-@pytest.mark.parametrize("username", PEOPLE)
-def test_each_person_of_the_demo_comes_in_by_one_click(world, username):
-    page = world.enter(username)
+@pytest.mark.parametrize("name", ["Ann Author", "Paul Approver", "Olga On-Call"])
+def test_each_person_of_the_demo_comes_in_by_one_click(as_person, name):
+    page = as_person(name)
 
-    expect(page.get_by_label(f"{PEOPLE[username]}: account")).to_be_visible()
-    page.context.close()
+    expect(page.get_by_label(f"{name}: account")).to_be_visible()
+
+
+def test_the_demo_offers_its_three_people_and_nobody_else(lasting):
+    page = lasting.open_unsigned()
+    page.goto("/sign-in/")
+
+    expect(page.locator(".people button strong")).to_have_text(["Ann Author", "Paul Approver", "Olga On-Call"])
 
 
 class TestApproval:
     def test_the_author_cannot_approve_his_own_plan_and_is_told_why(self, ann, plan):
-        ann.goto(f"/plans/{plan}/approve/expand/")
+        ann.goto(f"{plan.path}approve/expand/")
 
         expect(ann.get_by_role("button", name="Approve r1")).to_have_count(0)
         expect(ann.get_by_label("Your decision")).to_contain_text("approver")
 
     def test_the_approval_page_holds_the_statements_exactly_as_they_are_sent(self, world, paul, plan, names_before):
-        paul.goto(f"/plans/{plan}/approve/expand/")
+        paul.goto(f"{plan.path}approve/expand/")
 
-        assert paul.locator("pre.statement").all_text_contents() == statements(world.plan(plan), "expand")
+        assert paul.locator("pre.statement").all_text_contents() == statements(plan.now(), "expand")
 
     def test_the_approver_signs_the_digest_that_he_saw(self, world, paul, plan):
-        digest = world.plan(plan)["short_digest"]
+        digest = plan.now()["short_digest"]
 
         paul.get_by_role("button", name=f"Approve r1 ({digest})").click()
 
@@ -102,12 +109,12 @@ class TestApproval:
 
 class TestStart:
     def test_expand_adds_the_new_columns(self, world, ann, plan):
-        ann.goto(f"/plans/{plan}/")
+        ann.goto(plan.path)
 
         ann.get_by_role("button", name="Start expand").click()
 
         expect(chip(ann, "phase:expand")).to_have_text("Done")
-        assert {"first_name", "last_name"} <= set(world.columns())
+        assert {"first_name", "last_name"} <= set(plan.columns())
 
     def test_dual_write_waits_for_a_backup_until_it_is_overridden_with_a_reason(self, ann):
         gate = ann.get_by_role("listitem").filter(has_text="Backup and restore test.")
@@ -150,7 +157,7 @@ class TestAbort:
         olga.get_by_role("button", name="Keep running").click()
 
         expect(olga.get_by_role("dialog")).to_have_count(0)
-        assert world.plan(plan)["run"]["status"] == "running"
+        assert plan.run()["status"] == "running"
 
     def test_the_target_sees_no_write_later_than_a_second_after_the_click(self, world, olga, plan):
         olga.get_by_role("link", name="Abort backfill").click()
@@ -158,7 +165,7 @@ class TestAbort:
 
         olga.get_by_role("dialog").get_by_role("button", name="Abort backfill").click(no_wait_after=True)
 
-        assert world.last_write_after_silence(plan, SILENCE_S) <= clicked_at + ABORT_WITHIN
+        assert plan.last_write(silence_s=SILENCE_S) <= clicked_at + ABORT_WITHIN
 
     def test_the_page_shows_all_four_clocks(self, olga):
         clocks = olga.get_by_label("Abort of run", exact=False)
@@ -171,17 +178,17 @@ class TestAbort:
         expect(now(olga)).to_contain_text("was aborted by Olga On-Call")
         said_at = float(olga.evaluate("sessionStorage.getItem('aborted')")) / 1000
 
-        assert said_at >= proven_at(world, plan).timestamp()
+        assert said_at >= datetime.fromisoformat(plan.command("abort")["verified_at"]).timestamp()
 
 
 class TestPause:
     def test_a_new_start_goes_on_from_the_last_batch(self, world, ann, plan):
-        rows = world.plan(plan)["run"]["rows"]
+        rows = plan.run()["rows"]
 
         ann.get_by_role("button", name="Start backfill").click()
 
         expect(chip(ann, "run:run.status")).to_have_text("Running")
-        world.wait(lambda: world.plan(plan)["run"]["rows"] > rows, "the backfill goes on")
+        wait_until(lambda: plan.run()["rows"] > rows, "the backfill goes on")
 
     def test_pause_takes_one_click(self, ann):
         ann.get_by_role("button", name="Pause backfill").click()
@@ -195,24 +202,20 @@ class TestPause:
         expect(chip(ann, "run:run.status")).to_have_text("Running")
 
 
-@pytest.fixture(scope="class")
-def cut_off(world: World, plan: int) -> tuple[Page, int]:
+@pytest.fixture(scope="module")
+def cut_off(world: World, lasting: Windows, plan: PlanHere) -> tuple[Page, int]:
     """A page whose line was cut while things happened, and that is back; with the last event it had before."""
-    page = world.enter("olga")
-    page.goto(f"/plans/{plan}/")
+    page = lasting.open("Olga On-Call", plan.path, tolerated=LINE)
     expect(pill(page)).to_have_text("Live")
-    before = world.last_seq(plan)
-    complaints = list(world.complaints)
+    before, run = plan.last_seq(), plan.run()["id"]
     page.context.set_offline(True)
     expect(pill(page)).to_contain_text("no connection")
-    run = world.plan(plan)["run"]["id"]
-    world.apis["olga"].post(f"runs/{run}/pause/")
-    world.wait(lambda: world.plan(plan)["run"]["status"] == "paused", "it pauses")
-    world.apis["olga"].post(f"runs/{run}/resume/")
-    world.wait(lambda: world.plan(plan)["run"]["status"] == "running", "it goes on")
+    world.olga.post(f"runs/{run}/pause/")
+    wait_until(lambda: plan.run()["status"] == "paused", "it pauses")
+    world.olga.post(f"runs/{run}/resume/")
+    wait_until(lambda: plan.run()["status"] == "running", "it goes on")
     page.context.set_offline(False)
     expect(pill(page)).to_have_text("Live")
-    world.complaints[:] = complaints  # the browser itself complains of a line that is cut
     return page, before
 
 
@@ -262,14 +265,14 @@ class TestRollBack:
         expect(now(olga)).to_contain_text("Rolled back to the start: the old shape is as it was.")
 
     def test_the_old_schema_is_back(self, world, names_before):
-        assert world.columns() == ["id", "name", "email", "note", "version"]
+        assert plan.columns() == ["id", "name", "email", "note", "version"]
 
     def test_no_name_has_changed(self, world, names_before):
-        assert world.names() == names_before
+        assert names(world) == names_before
 
 
-def test_no_page_complained_on_the_way(world):
-    assert world.complaints == []
+def test_no_page_complained_on_the_way(lasting, olga):
+    assert lasting.complaints == []
 
 
 def chip(page: Page, what: str) -> Locator:
@@ -291,6 +294,5 @@ def statements(plan: dict, group: str) -> list[str]:
     return [statement for action in actions for statement in action["statements"]]
 
 
-def proven_at(world: World, plan: int) -> datetime:
-    run = world.plan(plan)["run"]
-    return datetime.fromisoformat(next(each for each in run["commands"] if each["verb"] == "abort")["verified_at"])
+def names(world: World) -> dict[int, str | None]:
+    return dict(world.target.execute(QUIET_ROWS, ()).fetchall())

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -15,7 +17,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
 from demo.lockstep_api import LockstepApi, sign_in
-from stack.demo_stack import DemoStack
+from stack.demo_stack import NEW_APP, DemoStack
 from stack.target_roles import TABLE_OWNER
 
 PATIENCE_S = 90.0
@@ -73,9 +75,34 @@ class PlanHere:
             wait_until(lambda phase=phase: self.phase(phase) == "done", f"{phase} of plan {self.id} is done")
         return self
 
+    def last_seq(self) -> int:
+        """Return the number of the newest event."""
+        after = 0
+        while events := self.world.ann.get(f"plans/{self.id}/events/?after={after}")["events"]:
+            after = events[-1]["seq"]
+        return after
+
     def columns(self) -> list[str]:
-        query = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
-        return [name for (name,) in self.world.target.execute(query + " ORDER BY attnum", [f"public.{self.table}"])]
+        query = """
+            SELECT attname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+            WHERE c.relname = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
+        return [name for (name,) in self.world.target.execute(query, [self.table])]
+
+    def written_at(self) -> datetime:
+        """Return when the target committed the last batch, by its own clock."""
+        query = "SELECT max(written_at) FROM lockstep.progress WHERE plan = %s"
+        return self.world.target.execute(query, [self.id]).fetchone()[0]
+
+    def last_write(self, *, silence_s: float) -> datetime:
+        """Return when the last batch was committed, once none came for so long by the target's clock."""
+        wait_until(
+            lambda: (self.world.clock() - self.written_at()).total_seconds() > silence_s, "the target sees no write"
+        )
+        return self.written_at()
+
+    def command(self, verb: str) -> dict[str, Any]:
+        """Return the last command of this kind that the present run was given."""
+        return [command for command in self.run()["commands"] if command["verb"] == verb][-1]
 
     def rows_in_step(self) -> int:
         query = SQL("SELECT count(*) FROM {} WHERE first_name IS NOT NULL").format(Identifier(self.table))
@@ -110,17 +137,43 @@ class World:
     def api_of(self, username: str) -> LockstepApi:
         return sign_in(self.url, username, self.passwords[username], program="e2e")
 
+    def clock(self) -> datetime:
+        """Return what time it is in the target."""
+        return self.target.execute("SELECT clock_timestamp()").fetchone()[0]
+
     def come_to_rest(self) -> None:
         """Abort what the last test left running, so that workers are free for the next."""
         for plan in self.plans:
-            if plan.run().get("is_active"):
-                self.olga.post(f"runs/{plan.run()['id']}/abort/")
-                wait_until(lambda plan=plan: not plan.run()["is_active"], f"plan {plan.id} comes to rest")
+            self.stop(plan)
         self.plans.clear()
 
-    def a_table(self, rows: int) -> str:
+    def keep(self, plan: PlanHere) -> PlanHere:
+        """Take a plan out of what the end of each test stops; whoever keeps it stops it."""
+        self.plans.remove(plan)
+        return plan
+
+    def stop(self, plan: PlanHere) -> None:
+        if plan.run().get("is_active"):
+            self.olga.post(f"runs/{plan.run()['id']}/abort/")
+            wait_until(lambda: not plan.run()["is_active"], f"plan {plan.id} comes to rest")
+
+    def a_plan_for_both_versions(self, *, title: str, rate: int) -> PlanHere:
+        """Submit a plan like the seeded one, and let the new version of the application follow it instead."""
+        seeded = self.ann.get(f"plans/{self.stack.seeded['plan']}/")
+        content = deepcopy(seeded["content"])
+        content["limits"] |= {"rate_rows_per_s": rate, "batch_rows": 20, "batch_rows_most": 50}
+        content["rules"] |= {"soak_s": 0, "unused_s": 2, "hold_s": 0}
+        made = self.ann.post("plans/", {"target": self.target_id, "title": title, "content": content})
+        self.ann.post(f"plans/{made['id']}/preflight/", timeout_s=120)
+        self.ann.post(f"plans/{made['id']}/submit/")
+        self.stack.stop_application(NEW_APP)
+        self.stack.seeded["plan"] = made["id"]
+        self.stack.start_application(NEW_APP)
+        return PlanHere(self, made["id"], "users")
+
+    def a_table(self, rows: int, name: str = "") -> str:
         """Make a table of people in the target, owned as the application's tables are."""
-        name = f"people{next(_numbers)}"
+        name = name or f"people{next(_numbers)}"
         create = SQL(
             "CREATE TABLE {table} (id bigint PRIMARY KEY, name text);"
             "INSERT INTO {table} SELECT n, 'First' || n || ' Last' || n FROM generate_series(1, {rows}) AS n;"
@@ -156,7 +209,7 @@ class World:
         )
         plan = PlanHere(self, made["id"], table)
         self.plans.append(plan)
-        self.ann.post(f"plans/{plan.id}/preflight/")
+        self.ann.post(f"plans/{plan.id}/preflight/", timeout_s=120)
         return plan
 
     def a_submitted_plan(self, **wanted: Any) -> PlanHere:
@@ -171,9 +224,9 @@ class World:
         plan.confirm(*GATES)
         return plan.do(*FORWARD[: FORWARD.index(done) + 1] if done else ())
 
-    def a_backfill(self, *, rows: int = 150_000, rate: int = 500) -> PlanHere:
+    def a_backfill(self, *, rows: int = 60_000, rate: int = 500, **wanted: Any) -> PlanHere:
         """Make a plan whose backfill is under way and does not end while a test looks at it."""
-        plan = self.a_plan(done="dual_write", rows=rows, rate=rate)
+        plan = self.a_plan(done="dual_write", rows=rows, rate=rate, **wanted)
         plan.start("backfill")
         wait_until(lambda: plan.run().get("rows", 0) > 0, "the backfill has written a batch")
         return plan
