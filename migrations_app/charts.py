@@ -248,7 +248,7 @@ def _marker(event: Event) -> list[tuple[str, str]]:
             phase = phase_title(Phase(payload["phase"]))
             return [(f"{phase} back" if payload.get("direction") == "back" else phase, "run")]
         case "run_waited":
-            return [("held" if payload.get("verdict") == "hold" else "slowed", "wait")]
+            return [({"hold": "held", "retry": "retry"}.get(payload.get("verdict"), "slowed"), "wait")]
         case "pause_requested":
             return [("guard: pause" if guard else "pause", "wait")]
         case "run_resumed":

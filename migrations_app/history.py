@@ -11,6 +11,7 @@ from workers.engine.vocabulary import Phase
 
 Payload = Mapping[str, Any]
 
+VERDICTS = {"hold": "Held", "slow": "Slowed", "retry": "Tried again in a moment"}
 WAITS = {"soak": "the soak", "hold": "the hold", "side_unused": "the wait for the side to be unused"}
 
 
@@ -78,7 +79,7 @@ SENTENCES: dict[str, Callable[[Payload], str]] = {
     "abort_unproven": lambda p: f"The stop is not proven yet: {p['fact']}",
     "action_started": lambda p: f"{p['title']} …",
     "action_finished": lambda p: f"{p['title']}: done.",
-    "run_waited": lambda p: f"{'Held' if p['verdict'] == 'hold' else 'Slowed'}: {p['reason']}.",
+    "run_waited": lambda p: f"{VERDICTS[p['verdict']]}: {p['reason'].rstrip('.')}.",
     "run_wait_ended": lambda p: f"Went on after {span(p['seconds'])}.",
     "outcome_resolved": lambda p: (
         "A commit without an answer was looked up: " + ("it stands." if p["committed"] else "it does not stand.")
@@ -108,6 +109,13 @@ SENTENCES: dict[str, Callable[[Payload], str]] = {
     "target_changed": lambda p: f"Changed: {', '.join(p['changed']) or 'its name'}.",
     "secret_replaced": lambda p: "Its password was replaced by one that works.",
     "replicas_set": lambda p: f"Replicas: {', '.join(p['replicas']) or 'none'}.",
+    "person_created": lambda p: f"Account {p['username']} made.",
+    "roles_given": lambda p: f"Roles given: {', '.join(p['roles'])}.",
+    "password_set": lambda p: "A new password was set.",
+    "signed_in": lambda p: f"Signed in from {p['address']}.",
+    "sign_in_failed": lambda p: f"A sign-in from {p['address']} was refused.",
+    "token_issued": lambda p: f'Token "{p["name"]}" issued for {p["days"]} days.',
+    "token_revoked": lambda p: f'Token "{p["name"]}" revoked.',
     "plan_completed": lambda p: "Plan completed.",
     "plan_reverted": lambda p: "Rolled back to the start.",
 }
