@@ -41,6 +41,8 @@ WEB_OPTIONS = (
     *("--ws", "websockets-sansio", "--ws-max-size", "65536", "--ws-ping-interval", "20", "--ws-ping-timeout", "20"),
     *("--timeout-graceful-shutdown", "10", "--no-server-header"),
 )
+# Talk among workers that nothing here listens to; the lease in the control database says who lives.
+WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
 class StackInUse(Exception):
@@ -189,7 +191,7 @@ class Stack:
 
     def _start_workers(self) -> None:
         for queue, concurrency in (("control", 1), ("lanes", 2)):
-            worker = ("-m", "celery", "-A", "controlplane", "worker", "-Q", queue, "-n", f"{queue}@%h")
+            worker = ("-m", "celery", "-A", "controlplane", "worker", "-Q", queue, "-n", f"{queue}@%h", *WORKER_OPTIONS)
             # A slice may last longer than the grace; killing it is safe, every batch is one transaction in the target.
             self.keep_running(f"worker-{queue}", *worker, "-c", str(concurrency), "--loglevel", "INFO", grace_s=8)
         self.keep_running("supervisor", "manage.py", "supervise")
