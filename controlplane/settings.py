@@ -26,7 +26,6 @@ LOCKSTEP_LEASE_S = env.float("LOCKSTEP_LEASE_S", 15.0)  # a silent worker is rep
 LOCKSTEP_LOCK_TIMEOUT_S = env.float("LOCKSTEP_LOCK_TIMEOUT_S", 0.2)  # longest that our DDL queues in front of others
 LOCKSTEP_STATEMENT_TIMEOUT_S = env.float("LOCKSTEP_STATEMENT_TIMEOUT_S", 2.0)  # a batch that takes longer is halved
 LOCKSTEP_PREFLIGHT_S = env.float("LOCKSTEP_PREFLIGHT_S", 60.0)  # longest that one preflight count may take
-LOCKSTEP_STALE_S = env.float("LOCKSTEP_STALE_S", 15.0)  # an older reading holds the run
 LOCKSTEP_REAUTHENTICATE_S = env.float(
     "LOCKSTEP_REAUTHENTICATE_S", 300.0
 )  # a password this fresh for rollback, contract
@@ -155,7 +154,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "migrations_app.api.errors.problem",
-    "DEFAULT_THROTTLE_RATES": {"sign_in": "10/min"},
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Lockstep",

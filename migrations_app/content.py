@@ -15,6 +15,7 @@ from workers.engine.adapters.base import is_a_select
 from workers.engine.errors import EngineError, IdentifierRefused, ParametersRefused
 from workers.engine.expressions import parse
 from workers.engine.operation import Operation, operation_from
+from workers.engine.signals import SIGNALS
 
 VERSION = 1
 LONGEST_NAME = 63
@@ -22,14 +23,15 @@ LONGEST_NAME = 63
 KEYS_OF_NAMES = ("schema", "table", "column", "name")
 """Parameters that hold a name; the others hold an expression or a type."""
 
+_LAG = SIGNALS["replication_lag"].defaults
 LIMITS: dict[str, tuple[float, float, float]] = {
     # name: (default, least, most)
     "rate_rows_per_s": (20_000, 1, 1_000_000),
     "rate_rows_per_s_most": (50_000, 1, 1_000_000),  # up to here on-call may raise the rate without a new approval
     "batch_rows": (1_000, 10, 10_000),
     "batch_rows_most": (5_000, 10, 100_000),
-    "lag_slow_s": (1.0, 0.1, 3600),  # a replica this far behind slows the backfill
-    "lag_hold_s": (2.0, 0.1, 3600),  # and this far behind holds it
+    "lag_slow_s": (_LAG.slow_at, 0.1, 3600),  # a replica this far behind slows the backfill
+    "lag_hold_s": (_LAG.hold_at, 0.1, 3600),  # and this far behind holds it
 }
 RULES: dict[str, tuple[float, float, float]] = {
     "accepted_lossy_rows": (0, 0, 10**12),  # rows whose old value the mapping does not restore, signed with the plan

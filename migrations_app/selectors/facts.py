@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.utils import timezone
 
 from migrations_app.content import operations_of
@@ -14,6 +13,7 @@ from migrations_app.lifecycle import ACTIVE_RUNS
 from migrations_app.models import Plan, TableClaim, TargetSample
 from migrations_app.policy import GROUP_BY_PHASE, Blocker, PhaseFacts, blockers
 from migrations_app.selectors.votes import approvals_of, editors_of, standing_by_group
+from workers.engine.throttle import STALE_S
 from workers.engine.vocabulary import Direction, Phase
 
 
@@ -92,7 +92,7 @@ def side_unused_since(plan: Plan, phase: Phase, direction: Direction, sample: Ta
 
     A sample that is stale knows nothing: the side may have been used since, while nobody watched.
     """
-    if sample is None or timezone.now() - sample.at > timedelta(seconds=settings.LOCKSTEP_STALE_S):
+    if sample is None or timezone.now() - sample.at > timedelta(seconds=STALE_S):
         return None
     side = "new" if (phase, direction) == (Phase.EXPAND, Direction.BACK) else "old"
     for reading in sample.readings:
