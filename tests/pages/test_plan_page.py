@@ -115,6 +115,15 @@ def test_with_a_supervisor_that_warning_is_hidden(viewer):
     assert re.search(r'data-hide="supervisor.alive" hidden', page.html)
 
 
+def test_an_abort_that_is_not_proven_gives_that_line_though_a_supervisor_is_alive(viewer):
+    run = a_run("aborting")
+    run.commands.create(verb="abort", idempotency_key="k", user=a_user(ONCALL))
+
+    page = page_of(viewer, run.plan)
+
+    assert "Where this does not end, stop the writing" in page
+
+
 def test_an_abort_shows_its_four_clocks(viewer):
     run = a_run("aborted")
     asked = timezone.now() - timedelta(seconds=10)
@@ -150,7 +159,7 @@ def test_production_is_told_by_words_and_not_by_colour_alone(viewer):
 
 def test_charts_have_tables_for_those_who_do_not_see_them(viewer):
     run = a_run("running")
-    RunSample.objects.create(run=run, n=1, at=timezone.now(), rows=4321, rows_per_s=1234.5, batch_rows=500, batch_s=0.4)
+    RunSample.objects.create(run=run, n=2, at=timezone.now(), rows=4321, rows_per_s=1234.5, batch_rows=500, batch_s=0.4)
 
     page = page_of(viewer, run.plan)
 
