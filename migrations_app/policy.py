@@ -83,11 +83,13 @@ GATES: tuple[Gate, ...] = (
         overridable=True,
     ),
     Gate(
+        # Before the sync goes, not only before the columns do: what is written to one side alone is lost with it.
         "new_version_stopped",
-        Phase.EXPAND,
+        Phase.DUAL_WRITE,
         Direction.BACK,
         "The new version is gone",
-        "No instance of the version that reads or writes the new columns runs any more.",
+        "No instance of the version that reads or writes the new columns runs any more: "
+        "without the sync its writes would not reach the old column.",
         overridable=False,
     ),
 )
