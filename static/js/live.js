@@ -69,7 +69,7 @@ function showNumbers(state) {
   const [rows] = charts?.last("progress:rows") ?? [];
   const done = Math.max(rows ?? 0, derived.run.rows);
   const expected = derived.run.rows_expected;
-  const isGoing = state.run?.status === "running" && state.run.verdict !== "hold";
+  const isGoing = state.run?.status === "running" && !["hold", "retry"].includes(state.run.verdict);
   const lags = charts?.last("lag:") ?? [];
   const band = isGoing && charts ? left(charts.values("pace:rows_per_s"), done, expected) : null;
   number("rows", grouped(done));
