@@ -172,13 +172,22 @@ def test_a_rollback_of_several_phases_starts_with_the_last(oncall):
     assert plan.status == "reverting"
 
 
-def test_expand_is_undone_only_when_the_new_version_is_gone(oncall):
+def test_the_sync_goes_only_when_the_new_version_is_gone(oncall):
+    plan = a_plan(done="dual_write", target=a_watched_target())
+
+    with pytest.raises(PhaseBlocked) as caught:
+        plan_rollback(plan, actor=oncall)
+
+    assert {blocker.code for blocker in caught.value.blockers} == {"gate_open"}
+
+
+def test_new_columns_go_only_when_no_application_uses_them(oncall):
     plan = a_plan(done="expand", target=a_watched_target())
 
     with pytest.raises(PhaseBlocked) as caught:
         plan_rollback(plan, actor=oncall)
 
-    assert {blocker.code for blocker in caught.value.blockers} == {"gate_open", "side_in_use"}
+    assert {blocker.code for blocker in caught.value.blockers} == {"side_in_use"}
 
 
 def test_a_rollback_further_than_what_was_done_is_refused(oncall):

@@ -102,7 +102,7 @@ def test_a_rollback_undoes_phase_by_phase_until_nothing_is_left(shop):
 
 def test_a_rollback_that_is_blocked_says_so_and_leaves_the_plan_active(shop):
     shop.users(10)
-    plan = shop.plan(done="dual_write")
+    plan = shop.plan(done="backfill")
     plan_rollback(plan, actor=shop.operator, to="expand")
     plan.confirmations.all().delete()
 
