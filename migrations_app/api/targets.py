@@ -84,7 +84,7 @@ class TargetView(ApiView):
         operation_id="target_change", request=serializers.TargetChange, responses=shapes.Target, tags=["targets"]
     )
     def put(self, request: Request, target_id: int) -> Response:
-        """Change its name or where it is. Address, account and TLS take the target's present password as well."""
+        """Change its name or where it is, never which database; address, account and TLS take the present password."""
         body = self.body(serializers.TargetChange)
         password = body.pop("target_password", "")
         target = target_change(self.target(target_id), body, password=password, actor=request.user)

@@ -72,7 +72,10 @@ def target_register(raw: Mapping[str, Any], *, actor: User) -> Target:
 
 
 def target_change(target: Target, raw: Mapping[str, Any], *, password: str = "", actor: User) -> Target:
-    """Change where a target is, or its name. Address, account and TLS change only with its present password."""
+    """Change where a target is, or its name; never which database it is.
+
+    Address, account and TLS change only with its present password.
+    """
     authorize(actor, "target_register", target)
     unchangeable = set(raw) - {"name", *WHERE}
     if unchangeable:
@@ -82,6 +85,13 @@ def target_change(target: Target, raw: Mapping[str, Any], *, password: str = "",
     wanted = TargetFields.parse({**{f.name: getattr(before, f.name) for f in fields(before)}, **raw, "replicas": ()})
     moved = [name for name in WHERE if getattr(wanted, name) != getattr(before, name)]
     found = None
+    if "database" in moved:  # the server would be the same one, and a plan would go on where it never began
+        raise InputRefused(
+            f"{target.name} is the database {before.database}; another one is another target.",
+            remedy="Register it as a target of its own.",
+            code="wrong_server",
+            field="database",
+        )
     if moved:
         _require_password(target, password, f"{', '.join(moved)} changes to whom the password is shown.")
         found = _usable(wanted.place(password_of(target)))

@@ -289,6 +289,13 @@ def test_a_target_is_not_moved_to_another_server(shop, target, admin):
     assert caught.value.code == "wrong_server"
 
 
+def test_a_target_is_not_moved_to_another_database_of_its_server(shop, target, admin):
+    with pytest.raises(InputRefused) as caught:
+        target_change(target, {"database": "postgres"}, password=shop.address().password, actor=admin)
+
+    assert (caught.value.code, caught.value.field) == ("wrong_server", "database")
+
+
 def test_a_new_replica_is_asked_only_by_who_knows_the_password(target, replica_fields, admin):
     with pytest.raises(InputRefused) as caught:
         target_replicas_set(target, [replica_fields], actor=admin)
