@@ -109,8 +109,9 @@ def run_pause(run: Run, *, actor: User | None, guard: str = "", key: str = "", r
         payload = {"run": run.pk, "phase": run.phase.name, "direction": run.direction}
         events.record(run.plan, "run_paused", payload, actor=actor, by=by)
     else:
-        move(run, RunStatus.PAUSING)
+        move(run, RunStatus.PAUSING, wake_at=None)
         events.record(run.plan, "pause_requested", {"run": run.pk, "reason": reason}, actor=actor, by=by)
+        enqueue_run(run.pk)  # one that sleeps is paused by whoever claims it, also where no supervisor is alive
     return command
 
 

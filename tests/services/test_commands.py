@@ -1,9 +1,13 @@
 """A command that is sent twice, by a double click or a client that tries again, is carried out once."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from migrations_app.models import Run
 from migrations_app.services.errors import ServiceRefused
+from migrations_app.services.lanes import lane_claim
 from migrations_app.services.runs import plan_rollback, run_abort, run_pause, run_resume
 from tests.builders import ONCALL, a_plan, a_run, a_user, a_watched_target
 
@@ -69,6 +73,15 @@ def test_a_rollback_of_a_run_that_comes_again_gives_its_abort_again(oncall):
     set_status(run, "aborted")
 
     assert plan_rollback(run.plan, actor=oncall, key="one") == first
+
+
+def test_a_pause_of_a_run_that_sleeps_needs_no_supervisor(oncall):
+    run = a_run("running", wake_at=timezone.now() + timedelta(minutes=1))
+
+    run_pause(run, actor=oncall)
+    lane_claim(run.pk, 0, owner="worker")
+
+    assert status_of(run) == "paused"
 
 
 def test_the_key_of_another_command_is_refused(oncall):
