@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from migrations_app.api import serializers, shapes
 from migrations_app.api.authentication import address_of_peer, reauthenticated_at
 from migrations_app.api.base import ApiView
+from migrations_app.dispatch import publish_session_end
 from migrations_app.models import ApiToken, User
 from migrations_app.selectors.moments import iso
 from migrations_app.services.runs import is_reauthenticated
@@ -53,8 +54,11 @@ class SessionView(ApiView):
 
     @extend_schema(operation_id="session_end", responses={204: None}, tags=["session"])
     def delete(self, request: Request) -> Response:
-        """Sign out."""
+        """Sign out; the sockets that the session opened end as well."""
+        key = request.session.session_key
         logout(request._request)
+        if key:
+            publish_session_end(key)
         return Response(status=204)
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from migrations_app.api import sessions
 from migrations_app.models import ApiToken, Event
 from migrations_app.services.sign_ins import TRIES
 from tests.builders import OPERATOR, PASSWORD, VIEWER, a_user
@@ -123,6 +124,17 @@ def test_every_try_is_in_the_log_without_the_password(browser):
 
     assert [event.kind for event in events] == ["sign_in_failed", "signed_in"]
     assert all(event.payload == {"address": "127.0.0.1"} for event in events)
+
+
+def test_signing_out_tells_the_sockets_of_the_session(browser, monkeypatch):
+    ended = []
+    monkeypatch.setattr(sessions, "publish_session_end", ended.append)
+    csrf = sign_in(browser, a_user(VIEWER)).data["csrf_token"]
+    key = browser.session.session_key
+
+    browser.delete("/api/session/", headers={"X-CSRFToken": csrf})
+
+    assert ended == [key]
 
 
 def test_signing_out_ends_the_session(browser):
