@@ -48,7 +48,8 @@ RUN_LOOKS: dict[str, Look] = {
 LOOKS = {"plan": PLAN_LOOKS, "phase": PHASE_LOOKS, "run": RUN_LOOKS}
 
 HELD = Look("wait", "wait", "Held")
-"""A run that works but is held back now: derived, never a status."""
+SLOWED = Look("running", "wait", "Slowed")
+"""A run that works but is held back or slowed now: derived, never a status."""
 
 
 def look_of(kind: str, status: str) -> Look:
@@ -65,7 +66,7 @@ def now_look(detail: dict) -> Look:
     run = detail["run"]
     if run and run["is_active"]:
         if run["wait"] and run["status"] in ("running", "enqueued"):
-            return HELD
+            return SLOWED if run["wait"]["verdict"] == "slow" else HELD
         if run["direction"] == "back" and run["status"] in ("running", "enqueued"):
             return PHASE_LOOKS["reverting"]
         return look_of("run", run["status"])

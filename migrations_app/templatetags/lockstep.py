@@ -175,3 +175,24 @@ def setting(value: float, name: str) -> str:
 def dashed(name: str) -> str:
     """Return a field's name as its input's id has it."""
     return name.replace(".", "-").replace("_", "-")
+
+
+RESULT_WORDS = {
+    # counter: (words, whether any of it is bad news)
+    "rows": ("rows", False),
+    "written": ("written", False),
+    "out_of_step": ("out of step", True),
+    "lossy_old": ("lose their old value", True),
+    "lossy_new": ("lose their new value", True),
+}
+
+
+@register.filter
+def result_words(result: dict[str, int] | None) -> list[tuple[str, bool]]:
+    """Say what a finished phase counted, each with whether it is bad news."""
+    counted = [(name, (result or {}).get(name)) for name in RESULT_WORDS]
+    return [
+        (f"{count:,} {RESULT_WORDS[name][0]}", RESULT_WORDS[name][1] and count > 0)
+        for name, count in counted
+        if count is not None and (count or name == "out_of_step")
+    ]

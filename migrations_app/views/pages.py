@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
@@ -15,7 +16,11 @@ def show(
     request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, section: str = "", status: int = 200
 ) -> HttpResponse:
     """Render a page within the frame."""
-    frame = {"section": section, "roles": roles_in_words(request.user) if request.user.is_authenticated else ""}
+    frame = {
+        "section": section,
+        "demo": settings.LOCKSTEP_DEMO,
+        "roles": roles_in_words(request.user) if request.user.is_authenticated else "",
+    }
     return render(request, template, frame | (context or {}), status=status)
 
 

@@ -22,6 +22,7 @@ from migrations_app.selectors.board import ABORT_REASONS, back_step, last_abort,
 from migrations_app.selectors.feed import epoch, events_before, seen_at, words_of
 from migrations_app.selectors.fleet import plans_with_phases
 from migrations_app.selectors.plans import plan_detail, plan_revisions, plan_row
+from migrations_app.selectors.runs import run_list
 from migrations_app.selectors.series import Cursor
 from migrations_app.services.plans import plan_create, plan_edit
 from migrations_app.services.runs import is_reauthenticated
@@ -124,6 +125,7 @@ def plan_page(request: HttpRequest, plan_id: int) -> HttpResponse:
         "log": events_before(plan),
         "charts": frames.charts_of(plan, run["rows_expected"] if run else None)[1],
         "revisions": plan_revisions(plan),
+        "runs": run_list(request.user, plan_id=plan.pk),
         "stop_line": stop_line(plan.target.engine, plan.pk, run["id"] if run["is_active"] else None) if run else "",
         "reasons": ABORT_REASONS,
         "is_fresh": is_fresh(request),

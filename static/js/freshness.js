@@ -1,5 +1,7 @@
 // How old what the page shows is, by the server's clocks: the reader's own clock may be wrong by hours. Pure.
 
+import { span } from "./times.js";
+
 export const LIVE_S = 3;
 export const DELAYED_S = 10;
 
@@ -24,10 +26,10 @@ export function pillWords({ level, ageS, cause }, link) {
   const via = link === "polling" ? "Polling" : "Live";
   if (level === "live") return via;
   if (level === "quiet") return `${via}, nothing measured`;
-  const age = ageS === null ? "" : ` ${Math.round(ageS)} s`;
+  const age = ageS === null ? "" : ` ${span(ageS)}`;
   return level === "delayed" ? `Delayed${age}` : `Stale${age}: ${cause}`;
 }
 
 export function titlePrefix({ level, ageS }) {
-  return level === "stale" ? `⚠ stale ${ageS === null ? "" : `${Math.round(ageS)} s `}· ` : "";
+  return level === "stale" ? `⚠ stale ${ageS === null ? "" : `${span(ageS)} `}· ` : "";
 }

@@ -147,7 +147,7 @@ function showFreshness() {
     pill.replaceChildren(glyph(name), said);
   }
   const isStale = now.level === "stale";
-  chartsNode?.classList.toggle("is-stale", isStale);
+  chartsNode?.classList.toggle("is-stale", isStale && charts.isLive); // an old run's charts do not age
   if (isStale) number("left", "–");
   document.title = titlePrefix(now) + title;
 }

@@ -67,6 +67,24 @@ def test_each_phase_says_its_state_and_whether_it_can_be_undone(viewer):
     assert board.count("Can be undone") == 6 and board.count("No way back") == 1
 
 
+def test_a_finished_phase_says_what_it_counted(viewer):
+    plan = a_plan(done="verify", target=a_watched_target())
+    plan.phases.filter(name="verify").update(result={"rows": 200_000, "out_of_step": 0, "lossy_old": 3, "batches": 9})
+
+    page = page_of(viewer, plan)
+
+    assert "200,000 rows 0 out of step 3 lose their old value" in page
+
+
+def test_every_run_of_a_plan_is_listed(viewer):
+    run = a_run("aborted")
+    again = a_run("running", plan=run.plan)
+
+    page = page_of(viewer, run.plan)
+
+    assert f"Run {run.pk}" in page and f"Run {again.pk}" in page
+
+
 def test_a_blocked_phase_says_everything_that_stands_in_the_way(viewer):
     plan = a_plan("approved", done="verify", target=a_watched_target())
 
