@@ -180,9 +180,20 @@ def test_a_stop_waits_for_a_first_action_in_flight_too(target: Target) -> None:
 
 def test_stopping_where_nothing_is_installed_does_nothing(target: Target) -> None:
     with target.adapter() as adapter:
-        adapter.set_stop(1, 1, wait_s=0.1)
+        assert adapter.set_stop(1, 1, wait_s=0.1) == 0
         adapter.clear_stop(1)
         assert adapter.last_write_at(1, 1) is None
+
+
+def test_a_stop_tells_the_epoch_that_stands_in_the_target(target: Target) -> None:
+    a_users_table(target, "Ann Lee")
+    with target.adapter() as adapter:
+        dual_writing(target, adapter)
+        adapter.claim_lane(a_fence(epoch=4))
+
+        stops = [adapter.set_stop(1, 1, wait_s=1) for _ in range(2)]
+
+    assert stops == [5, 5]
 
 
 # Sessions, zombies and cancels.

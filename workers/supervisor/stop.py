@@ -110,7 +110,7 @@ def _stop(adapter: Adapter, run: Run) -> dict[str, Any]:
     cancelled = adapter.cancel(plan_id, run.pk)
     while True:
         try:
-            adapter.set_stop(plan_id, run.pk, wait_s=LOCK_WAIT_S)
+            standing_epoch = adapter.set_stop(plan_id, run.pk, wait_s=LOCK_WAIT_S)
             break
         except LockTimeout:
             _not_forever(began)
@@ -123,16 +123,16 @@ def _stop(adapter: Adapter, run: Run) -> dict[str, Any]:
         _not_forever(began)
         cancelled += _interrupt(adapter, run, began)
         time.sleep(GLANCE_S)
-    fence_epoch = max(run.lanes.values_list("epoch", flat=True), default=0) + 1
+    claimed = max(run.lanes.values_list("epoch", flat=True), default=0)  # perhaps by a worker that never got there
     left = adapter.leftovers(plan_id)
     return {
-        "fence_epoch": fence_epoch,
+        "fence_epoch": max(standing_epoch, claimed + 1),
         "last_write_at": adapter.last_write_at(plan_id, run.pk),
         "evidence": {
             "sessions": len(at_work),
             "idle_sessions": len(sessions),  # connected, but the fence lets none of them write
             "cancelled": cancelled,
-            "fence_epoch": fence_epoch,
+            "fence_epoch": standing_epoch,
             "left_behind": list(left[:NAMED_MOST]),
             "target_clock_ahead_s": round(adapter.server_clock() - control_now().timestamp(), 3),
             "seconds": round(time.monotonic() - began, 3),

@@ -210,8 +210,11 @@ class Adapter(Protocol):
         """Mark the lane's progress done."""
 
     # The brake.
-    def set_stop(self, plan: int, run: int, *, wait_s: float) -> None:
-        """Write the stop row and a newer epoch for every lane of the run; repeatable."""
+    def set_stop(self, plan: int, run: int, *, wait_s: float) -> int:
+        """Write the stop row and a newer epoch for every lane of the run; repeatable.
+
+        Return the newest epoch that stands in the target then, 0 where no lane was ever claimed.
+        """
 
     def clear_stop(self, plan: int) -> None: ...
     def live_sessions(self, plan: int, run: int) -> tuple[Session, ...]: ...

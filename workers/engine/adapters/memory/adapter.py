@@ -253,11 +253,12 @@ class MemoryAdapter:
         if fence.plan in self.books.stops:
             raise Fenced(f"Plan {fence.plan} was told to stop.", remedy="Pause and resume, or roll back, to go on.")
 
-    def set_stop(self, plan: int, run: int, *, wait_s: float) -> None:
+    def set_stop(self, plan: int, run: int, *, wait_s: float) -> int:
         self.books.stops.add(plan)
         for key, progress in self.books.progress.items():
             if (key[0], progress.run) == (plan, run):
                 progress.epoch += 1
+        return max((progress.epoch for key, progress in self.books.progress.items() if key[0] == plan), default=0)
 
     def clear_stop(self, plan: int) -> None:
         self.books.stops.discard(plan)

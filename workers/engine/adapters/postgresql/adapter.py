@@ -181,8 +181,8 @@ class PostgresAdapter:
 
     # The brake.
 
-    def set_stop(self, plan: int, run: int, *, wait_s: float) -> None:
-        brake.set_stop(self._session, plan, run, wait_s=wait_s)
+    def set_stop(self, plan: int, run: int, *, wait_s: float) -> int:
+        return brake.set_stop(self._session, plan, run, wait_s=wait_s)
 
     def clear_stop(self, plan: int) -> None:
         with self._session.transaction() as transaction:

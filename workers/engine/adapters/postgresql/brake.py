@@ -18,6 +18,7 @@ DRAIN_CLAIMS = "SELECT FROM lockstep.plan WHERE plan = $1 FOR UPDATE"
 RAISE_EPOCHS = """
 UPDATE lockstep.lane SET epoch = epoch + 1, stopped = true WHERE plan = $1 AND run = $2 AND NOT stopped
 """
+STANDING_EPOCH = "SELECT COALESCE(max(epoch), 0) FROM lockstep.lane WHERE plan = $1"
 OUR_SESSIONS = """
 SELECT application_name, pid, COALESCE(state, '') FROM pg_stat_activity
 WHERE datname = current_database() AND starts_with(application_name, $1)
@@ -43,18 +44,20 @@ WHERE plan = $1 AND run = $2
 """
 
 
-def set_stop(session: Session, plan: int, run: int, *, wait_s: float) -> None:
+def set_stop(session: Session, plan: int, run: int, *, wait_s: float) -> int:
     """Forbid new writes at once, then wait for those in flight; raises LockTimeout where one outlasts `wait_s`.
 
     Each step has a transaction of its own: held together, their locks could meet a batch's in the other order.
     """
     with session.transaction() as transaction:
         if not schema.is_installed(transaction):
-            return
+            return 0
         transaction.run(STOP, plan, run)
     for statement, parameters in ((DRAIN_CLAIMS, (plan,)), (RAISE_EPOCHS, (plan, run))):
         with session.transaction(lock_timeout_s=wait_s, statement_timeout_s=wait_s + 1) as transaction:
             transaction.run(statement, *parameters)
+    with session.transaction(read_only=True) as transaction:
+        return int(transaction.value(STANDING_EPOCH, plan))
 
 
 def clear_stop(transaction: Transaction, plan: int) -> None:
