@@ -16,6 +16,8 @@ HOSTILE_SCRIPT = "<script>window.hacked=1</script>{{ 7 * 7 }}"
 PHONE = {"width": 360, "height": 740}
 GRAVE = ("serious", "critical")
 MOST_TABS = 60
+CHARTS_ARE_DRAWN = """() => document.querySelectorAll(".js-plotly-plot").length ===
+  document.querySelectorAll("[data-canvas]").length"""
 PAGES = (
     *("fleet", "plans", "form", "plan", "waiting", "approval", "edit", "history"),
     *("abort", "rollback", "targets", "target", "register", "password"),
@@ -170,9 +172,7 @@ class TestWithoutScripts:
 def visit(page: Page, path: str) -> None:
     """Go there and wait until all of it is there, charts too."""
     page.goto(path, wait_until="load")
-    page.wait_for_function(
-        "document.querySelectorAll('.js-plotly-plot').length === document.querySelectorAll('[data-canvas]').length"
-    )
+    page.wait_for_function(CHARTS_ARE_DRAWN)
 
 
 def barriers(page: Page) -> list[tuple[str, str]]:

@@ -40,7 +40,7 @@ def test_a_socket_that_is_cut_again_and_again_leaves_no_gap(world, ann):
     page = ann(tolerated=LINE)
     line = Line(page)
     page.goto(plan.path)
-    page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 4")
+    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length === 4")
 
     for rate in (800, 900):
         page.wait_for_timeout(1)  # lets the socket's own events in

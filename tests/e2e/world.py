@@ -54,8 +54,11 @@ class PlanHere:
     def run(self) -> dict[str, Any]:
         return self.now()["run"] or {}
 
+    def phase_of(self, name: str) -> dict[str, Any]:
+        return next(phase for phase in self.now()["phases"] if phase["name"] == name)
+
     def phase(self, name: str) -> str:
-        return next(phase["status"] for phase in self.now()["phases"] if phase["name"] == name)
+        return self.phase_of(name)["status"]
 
     def approve(self, *groups: str) -> None:
         for group in groups:
