@@ -96,6 +96,12 @@ GATES: tuple[Gate, ...] = (
 GATE_BY_KEY = {gate.key: gate for gate in GATES}
 
 
+def may_confirm(gate: Gate, statuses: Mapping[Phase, str]) -> bool:
+    """Return whether what the gate says can be true yet: what contract waits for is true only after cutover."""
+    is_of_contract = gate.phase is Phase.CONTRACT and gate.direction is Direction.FORWARD
+    return not is_of_contract or statuses.get(Phase.CUTOVER) == "done"
+
+
 def gates_of(phase: Phase, direction: Direction) -> tuple[Gate, ...]:
     return tuple(gate for gate in GATES if gate.phase is phase and gate.direction is direction)
 

@@ -9,10 +9,11 @@ from migrations_app import events
 from migrations_app.authorize import authorize
 from migrations_app.lifecycle import PlanStatus, move
 from migrations_app.models import Approval, Confirmation, Plan, User
-from migrations_app.policy import APPROVALS_BY_GROUP, GATE_BY_KEY
+from migrations_app.policy import APPROVALS_BY_GROUP, GATE_BY_KEY, may_confirm
 from migrations_app.selectors.votes import editors_of
 from migrations_app.services.errors import DigestMoved, InputRefused, ServiceRefused
 from migrations_app.services.plans import locked
+from workers.engine.vocabulary import Phase
 
 OVERRIDABLE_WAITS = ("soak", "hold", "side_unused")
 """Waits that are no gates of their own but may be overridden with a reason."""
@@ -99,6 +100,12 @@ def gate_confirm(plan: Plan, gate: str, *, actor: User, reason: str = "", overri
         raise ServiceRefused(
             f"{known.title}: this cannot be overridden.", remedy="Confirm it when it is true.", code="gate_firm"
         )
+    if not override and known is not None and not may_confirm(known, _statuses(plan)):
+        raise ServiceRefused(
+            f"{known.title}: this cannot be true before cutover is done.",
+            remedy="Confirm it after cutover.",
+            code="gate_too_early",
+        )
     if override and not reason.strip():
         raise InputRefused(
             "An override needs a reason.", remedy="Say why it is safe.", code="reason_missing", field="reason"
@@ -117,6 +124,10 @@ def gate_confirm(plan: Plan, gate: str, *, actor: User, reason: str = "", overri
 def confirmations_void(plan: Plan, gates: list[str]) -> None:
     """Void what was said of these gates, since the phase they opened was rolled back. In the caller's transaction."""
     plan.confirmations.filter(gate__in=gates, voided_at=None).update(voided_at=timezone.now())
+
+
+def _statuses(plan: Plan) -> dict[Phase, str]:
+    return {Phase(row.name): row.status for row in plan.phases.all()}
 
 
 def _refuse_moved(plan: Plan, digest: str) -> None:

@@ -23,7 +23,8 @@ from stack.target_roles import TABLE_OWNER
 PATIENCE_S = 90.0
 POLL_S = 0.1
 FORWARD = ("expand", "dual_write", "backfill", "verify", "cutover", "contract")
-GATES = ("backup_before_dual_write", "new_version_deployed", "old_version_stopped", "backup_before_contract")
+GATES = ("backup_before_dual_write", "new_version_deployed")
+GATES_AFTER_CUTOVER = ("old_version_stopped", "backup_before_contract")
 _numbers = count(1)
 
 
@@ -76,6 +77,8 @@ class PlanHere:
         for phase in phases:
             self.start(phase)
             wait_until(lambda phase=phase: self.phase(phase) == "done", f"{phase} of plan {self.id} is done")
+            if phase == "cutover":
+                self.confirm(*GATES_AFTER_CUTOVER)
         return self
 
     def last_seq(self) -> int:
