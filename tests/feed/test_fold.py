@@ -39,9 +39,12 @@ def test_folding_events_gives_what_a_fresh_snapshot_gives(verbs):
     history = History()
     snapshots = [snapshot_of(history)]
 
+    before = standing(history)
     for verb in verbs:
         history.do(verb)
-        snapshots.append(snapshot_of(history))
+        if standing(history) != before:
+            before = standing(history)
+            snapshots.append(snapshot_of(history))
 
     assert folded_step_by_step(history, snapshots) == snapshots[1:]
 
@@ -57,10 +60,16 @@ def test_every_status_of_a_run_is_reached_by_some_history():
         history = History()
         for verb in verbs:
             history.do(verb)
-            run = snapshot_of(history)["state"]["run"]
-            seen.add(run["status"] if run else "")
+            seen.update(history.plan.runs.values_list("status", flat=True)[:1])
 
-    assert seen - {""} == set(MOVES["run"])
+    assert seen == set(MOVES["run"])
+
+
+def standing(history):
+    """Return what a snapshot depends on: where it is the same, the snapshot is, and need not be taken."""
+    plan = history.plan
+    runs = list(plan.runs.values_list("pk", "status", "wait_verdict"))
+    return last_seq(plan), plan.status, plan.digest, list(plan.phases.values_list("name", "status")), runs
 
 
 def snapshot_of(history):
