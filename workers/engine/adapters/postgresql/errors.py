@@ -115,6 +115,11 @@ def not_connected(error: psycopg.Error, *, host: str, port: int, database: str, 
         return WrongPassword(
             f'{host}:{port} refused the password of the account "{user}".', remedy="Enter the password again."
         )
+    if "authentication method requirement" in text:
+        return WrongPassword(
+            f"{host}:{port} asks for the password in the clear, without having proven who it is.",
+            remedy="Choose verify-full, or let the server use SCRAM.",
+        )
     if "does not exist" in text and "role" in text:
         return WrongPassword(f'{host}:{port} has no account "{user}".', remedy="Check the user name.")
     if "pg_hba.conf" in text:

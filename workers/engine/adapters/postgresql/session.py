@@ -20,6 +20,8 @@ from workers.engine.errors import LockTimeout, Unsupported, WrongServer
 from workers.engine.vocabulary import TableName
 
 CONNECT_TIMEOUT_S = 5
+# Only a server that has proven who it is may ask for the password itself; others learn it by no answer of ours.
+PROVEN_TLS = ("verify-ca", "verify-full")
 # A dead peer is noticed after 5 + 3 x 5 s.
 KEEPALIVES: dict[str, Any] = {
     "keepalives": 1,
@@ -186,6 +188,7 @@ class Session:
                 password=address.password,
                 sslmode=address.tls,
                 sslrootcert=address.tls_ca_file or None,
+                require_auth="" if address.tls in PROVEN_TLS else "!password",
                 application_name=self.tag,
                 client_encoding="UTF8",
                 options="",  # not what PGOPTIONS says
