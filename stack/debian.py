@@ -1,5 +1,6 @@
 """Gets the Debian packages that the tests need: installed where we are root, named where we are not."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -8,18 +9,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Need:
-    """A program that tests call, and the package that has it."""
+    """A program or a shared library that tests need, and the package that has it."""
 
-    programs: tuple[str, ...]  # any one of them will do
     package: str
-    what_for: str
+    programs: tuple[str, ...] = ()  # any one of them will do
+    library: str = ""
 
     def is_met(self) -> bool:
-        return any(shutil.which(program) for program in self.programs)
+        return any(shutil.which(program) for program in self.programs) or self._has_library()
+
+    def _has_library(self) -> bool:
+        try:
+            return bool(self.library) and ctypes.CDLL(self.library) is not None
+        except OSError:
+            return False
 
 
-BROWSER = Need(("chromium", "chromium-browser", "google-chrome"), "chromium", "the browser tests")
-NODE = Need(("node",), "nodejs", "the tests of the page's JavaScript")
+BROWSER = Need("chromium", programs=("chromium", "chromium-browser", "google-chrome"))
+# Playwright's wheel brings a node of its own, which needs a library that a bare Debian does not have.
+BROWSER_DRIVER = Need("libatomic1", library="libatomic.so.1")
+NODE = Need("nodejs", programs=("node",))
 
 
 def get(*needs: Need) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from stack.debian import BROWSER, NODE, reason_missing
+from stack.debian import BROWSER, BROWSER_DRIVER, NODE, reason_missing
 from stack.house import CLONE
 
 STAGE_TIMEOUT_S = 2400  # all stages must end within the 90 minutes of one CI run, hung ones too
@@ -64,7 +64,7 @@ def test_stages(reports: Path) -> list[Stage]:
         Stage("pytest", unit, "pytest.xml"),
         Stage("node --test", ("node", "--test", *reporters, *scripts), "node.tap", reason_missing(NODE)),
         # A run of its own: Playwright's loop and Django's ORM do not share a process.
-        Stage("pytest tests/e2e", browser, "e2e.xml", reason_missing(BROWSER)),
+        Stage("pytest tests/e2e", browser, "e2e.xml", reason_missing(BROWSER) or reason_missing(BROWSER_DRIVER)),
     ]
 
 

@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from stack.debian import BROWSER, NODE, get
+from stack.debian import BROWSER, BROWSER_DRIVER, NODE, get
 from stack.house import CLONE
 from stack.servers import throw_away_servers
 from stack.stages import Result, lint_stages, run_stage, test_stages
@@ -22,7 +22,7 @@ def main() -> int:
     reports = fresh_folder(CLONE / ".lockstep" / "reports")
     results = [run_stage(stage, reports, os.environ) for stage in lint_stages()]
     if not only_lint:
-        get(BROWSER, NODE)
+        get(BROWSER, BROWSER_DRIVER, NODE)
         with throw_away_servers(replica=True, fast=True) as servers:
             environment = os.environ | servers.environment() | servers.target_environment()
             results += [run_stage(stage, reports, environment) for stage in test_stages(reports)]
