@@ -28,6 +28,7 @@ from migrations_app.nudges import Ear, nudges
 from migrations_app.selectors.access import access_plans
 from migrations_app.selectors.feed import epoch
 from migrations_app.selectors.series import Cursor
+from migrations_app.shared_state import SharedState
 
 logger = logging.getLogger("lockstep.feed")
 
@@ -37,6 +38,8 @@ SAMPLES_EVERY_S = 1.0
 """The charts' resolution; events do not wait for it."""
 SEND_S = 5.0
 """A reader that takes nothing for this long is closed."""
+
+shared_state = SharedState()
 
 SESSION_ENDED, FORBIDDEN, TOO_SLOW, NOTHING_TO_SAY, BROKEN = 4401, 4403, 4408, 4400, 1011
 
@@ -162,7 +165,7 @@ def _snapshot(plan_id: int, actor: User) -> tuple[Frame, Place]:
 
 
 def _delta(plan_id: int, actor: User, place: Place, derive: bool) -> tuple[Frame | None, Place]:
-    return frames.delta(_plan(plan_id), actor, place, derive=derive)
+    return frames.delta(_plan(plan_id), actor, place, derive=derive, read=shared_state)
 
 
 def _beat(plan_id: int) -> Frame:

@@ -10,7 +10,7 @@ bye       before the server closes
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ from migrations_app.selectors.runs import present_run
 from migrations_app.selectors.series import Cursor, Series, producer_age_s, series_after, series_for
 
 Frame = dict[str, Any]
+ReadState = Callable[[Plan, User], tuple[Frame, Frame]]
 TRIES = 3
 
 
@@ -45,6 +46,8 @@ class Place:
     derived: str = ""
     """The last `derived` as JSON, so that one that says the same is not sent again."""
     expected_rows: int | None = None
+    is_live: bool = True
+    """False where the charts show a run that ended long ago: nothing is appended to them."""
 
 
 def hello() -> Frame:
@@ -69,7 +72,7 @@ def snapshot(plan: Plan, actor: User) -> tuple[Frame, Place]:
         "is_live": series.is_live,
         "figures": drawn,
     }
-    return frame, Place(seq, series.cursor, _json(derived), _expected(derived))
+    return frame, Place(seq, series.cursor, _json(derived), _expected(derived), series.is_live)
 
 
 def charts_of(plan: Plan, expected_rows: int | None) -> tuple[Series, dict[str, Any]]:
@@ -80,15 +83,17 @@ def charts_of(plan: Plan, expected_rows: int | None) -> tuple[Series, dict[str, 
     return series, figures(series, plan.content, events, replicas)
 
 
-def delta(plan: Plan, actor: User, place: Place, *, derive: bool = True) -> tuple[Frame | None, Place]:
+def delta(
+    plan: Plan, actor: User, place: Place, *, derive: bool = True, read: ReadState = present_state
+) -> tuple[Frame | None, Place]:
     """Return what came since the place, and the next one; None for no news, a snapshot where that is shorter.
 
     `derive` False leaves `derived` out unless an event came: it costs ten times what samples cost, and only clocks
-    change it otherwise.
+    change it otherwise. `read` may share what it reads between readers.
     """
     events = events_after(plan, place.seq, MOST_EVENTS + 1)
-    series = series_after(plan, place.samples)
-    derived = present_state(plan, actor)[1] if derive or events else None
+    series = series_after(plan, place.samples) if place.is_live else Series(place.samples)
+    derived = read(plan, actor)[1] if derive or events else None
     is_other_run = derived is not None and _run_id(derived) != place.samples.run
     is_ahead = derived is not None and not events and last_seq(plan) < place.seq  # a restored copy of the database
     if len(events) > MOST_EVENTS or series is None or is_other_run or is_ahead:
@@ -108,7 +113,8 @@ def delta(plan: Plan, actor: User, place: Place, *, derive: bool = True) -> tupl
     }
     if said != place.derived:
         frame["derived"] = derived
-    return frame, Place(seq, series.cursor, said, place.expected_rows if derived is None else _expected(derived))
+    expected = place.expected_rows if derived is None else _expected(derived)
+    return frame, replace(place, seq=seq, samples=series.cursor, derived=said, expected_rows=expected)
 
 
 def _samples(plan: Plan, place: Place, series: Series, events: list[Frame]) -> Frame:

@@ -126,10 +126,12 @@ def span_of(run: Run | None, now: datetime) -> Span:
 
 def series_for(plan: Plan, run: Run | None, expected_rows: int | None) -> Series:
     """Return everything that the charts of this run show now. A constant number of queries and points."""
-    span = span_of(run, timezone.now())
+    now = timezone.now()
+    span = span_of(run, now)
     step_s = max(1.0, span.seconds / POINTS)
     run_points = _run_points(_thinned(_within(run.samples.all(), span), step_s)) if run else []
     lag = _lag_points(_thinned(_within(TargetSample.objects.filter(target=plan.target_id), span), step_s))
+    target_n = lag[-1].n if lag and span.is_live else _last_target_n(plan)
     lead_s = lead_of(plan)
     first_s, last_s = int(span.first.timestamp()), int(span.last.timestamp())
     buckets = _probe_points(plan.probe_buckets.filter(second__gt=first_s - lead_s, second__lte=last_s))
@@ -138,8 +140,8 @@ def series_for(plan: Plan, run: Run | None, expected_rows: int | None) -> Series
         cursor=Cursor(
             run=run.pk if run else 0,
             run_n=run_points[-1].n if run_points else 0,
-            target_n=lag[-1].n if lag else _last_target_n(plan),
-            probe_s=probe[-1].second if probe else last_s - 1,
+            target_n=target_n,
+            probe_s=probe[-1].second if probe and span.is_live else int(now.timestamp()) - 1,
         ),
         run=run_points,
         lag=lag,

@@ -38,6 +38,12 @@ class Socket:
             if not kind or frame["type"] == kind:
                 return frame
 
+    async def news(self) -> dict[str, Any]:
+        """Return the next delta with an event; others tell of clocks."""
+        while not (delta := await self.frame("delta"))["events"]:
+            pass
+        return delta
+
     async def kinds_until(self, kind: str) -> list[str]:
         kinds: list[str] = []
         while len(kinds) < 10 and (not kinds or kinds[-1] != kind):

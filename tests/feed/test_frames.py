@@ -1,12 +1,14 @@
 """Frames: what a snapshot holds, what a delta leaves out, and what both cost."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from migrations_app import events, frames
 from migrations_app.frames import Place
-from migrations_app.models import Event, EventStream
+from migrations_app.models import Event, EventStream, Run, TargetSample
 from migrations_app.selectors.feed import MOST_EVENTS
 from migrations_app.selectors.series import Cursor
 from tests.builders import VIEWER, a_plan, a_run, a_user
@@ -47,6 +49,17 @@ def test_a_new_run_is_a_snapshot_since_its_charts_begin_anew(viewer):
     frame, _ = frames.delta(run.plan, viewer, place)
 
     assert frame["type"] == "snapshot"
+
+
+def test_a_run_that_ended_long_ago_gets_no_later_samples(viewer):
+    run = a_run("succeeded", finished_at=timezone.now() - timedelta(days=1))
+    Run.objects.update(requested_at=timezone.now() - timedelta(days=1, hours=1))
+    samples = (TargetSample(target=run.plan.target, n=n, at=timezone.now(), readings=[]) for n in range(1, 2_000))
+    TargetSample.objects.bulk_create(samples)
+    _, place = frames.snapshot(run.plan, viewer)
+    TargetSample.objects.create(target=run.plan.target, n=2_000, at=timezone.now(), readings=[])
+
+    assert frames.delta(run.plan, viewer, place) == (None, place)
 
 
 def test_a_page_that_missed_very_much_gets_a_snapshot(viewer):
