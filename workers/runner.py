@@ -40,7 +40,7 @@ from workers.engine.advance import (
     Work,
     advance,
 )
-from workers.engine.errors import EngineError, OutcomeUnknown, Transient
+from workers.engine.errors import EngineError, Fenced, OutcomeUnknown, Transient
 from workers.engine.pace import PaceLimits
 from workers.engine.throttle import Kind
 from workers.engine.vocabulary import Action, Direction, Fence, Phase
@@ -86,7 +86,7 @@ def _slice(claim: Claim, lease: Lease) -> Outcome:
     work = _work(claim)
     fence = Fence(work.plan, work.operation, work.phase, 0, work.lane, 0, work.run, work.epoch)
     with adapter_of(claim.plan.target, tag=fence.tag) as adapter:
-        if stopped := _enter(claim, adapter, work.carry):
+        if stopped := _enter(claim, adapter, fence, work.carry):
             return stopped
         outcome = advance(work, adapter, hands_for(claim, lease), slice_s=settings.LOCKSTEP_SLICE_S)
         if isinstance(outcome, Finished) and _leaves_target(claim):
@@ -127,12 +127,14 @@ def _actions(claim: Claim, phase: Phase, direction: Direction) -> tuple[Action, 
     return next((step.actions(direction) for step in steps if step.phase is phase), ())
 
 
-def _enter(claim: Claim, adapter: Adapter, carry: Carry) -> Outcome | None:
+def _enter(claim: Claim, adapter: Adapter, fence: Fence, carry: Carry) -> Outcome | None:
     """See that it is the right server and that our tables are there; None where the work may begin."""
     try:
         check_identity(adapter, claim.plan.target)
         adapter.install(claim.plan.pk, control_uid())
-        _clear_stop(claim, adapter)
+        _lift_stop(claim, adapter, fence)
+    except Fenced as error:
+        return LeaseLost(str(error))
     except (Transient, OutcomeUnknown) as error:
         return _retry_later(error, carry)
     except EngineError as error:
@@ -141,8 +143,8 @@ def _enter(claim: Claim, adapter: Adapter, carry: Carry) -> Outcome | None:
     return None
 
 
-def _clear_stop(claim: Claim, adapter: Adapter) -> None:
-    """Take away the stop of an earlier run, once after each start or resume: one that was set by hand since stays.
+def _lift_stop(claim: Claim, adapter: Adapter, fence: Fence) -> None:
+    """Lift the stop of an earlier run, once after each start or resume: one that was set by hand since stays.
 
     Under the plan's lock, so that none of this run can be taken with it: a stop is set only after an abort was
     committed, and that takes the same lock.
@@ -152,7 +154,7 @@ def _clear_stop(claim: Claim, adapter: Adapter) -> None:
     with transaction.atomic():
         run = current_run(claim)
         if run is not None and run.status == RunStatus.RUNNING:
-            adapter.clear_stop(claim.plan.pk)
+            adapter.lift_stop(fence)
             claim.lane.carry = {**claim.lane.carry, "entered": True}
             Lane.objects.filter(pk=claim.lane.pk).update(carry=claim.lane.carry)
 

@@ -121,11 +121,23 @@ def test_a_stop_fences_batches_claims_and_actions_until_it_is_cleared(target: Ta
             with pytest.raises(Fenced):
                 forbidden()
 
-        adapter.clear_stop(1)
+        adapter.lift_stop(a_fence(run=2, epoch=2))
         with pytest.raises(Fenced):
             adapter.copy(BACKFILL, None, '["1"]', a_fence())
         adapter.claim_lane(a_fence(run=2, epoch=2))
         adapter.copy(BACKFILL, None, '["1"]', a_fence(run=2, epoch=2))
+
+
+def test_a_worker_that_never_came_to_claim_is_too_late_once_the_stop_is_lifted(target: Target) -> None:
+    a_users_table(target, "Ann Lee")
+    with target.adapter() as adapter:
+        dual_writing(target, adapter)
+        adapter.set_stop(1, 1, wait_s=1)
+
+        adapter.lift_stop(a_fence(run=2, epoch=9))
+
+        with pytest.raises(Fenced):
+            adapter.apply(ADD, a_fence(run=1, epoch=8))
 
 
 def test_a_stop_of_the_whole_target_fences_every_plan(target: Target) -> None:
@@ -181,7 +193,6 @@ def test_a_stop_waits_for_a_first_action_in_flight_too(target: Target) -> None:
 def test_stopping_where_nothing_is_installed_does_nothing(target: Target) -> None:
     with target.adapter() as adapter:
         assert adapter.set_stop(1, 1, wait_s=0.1) == 0
-        adapter.clear_stop(1)
         assert adapter.last_write_at(1, 1) is None
 
 

@@ -384,7 +384,7 @@ def test_a_lane_that_was_not_claimed_cannot_be_written() -> None:
         an_adapter(a_server("Ann Lee")).copy(Backfill(SYNC), None, "[1]", a_fence())
 
 
-def test_a_stop_fences_the_run_until_it_is_cleared_and_claimed_with_a_newer_epoch() -> None:
+def test_a_stop_fences_the_run_and_is_lifted_only_with_a_newer_epoch() -> None:
     adapter = an_adapter(a_server("Ann Lee"))
     adapter.claim_lane(a_fence(epoch=1))
     adapter.set_stop(1, 1, wait_s=0)
@@ -392,7 +392,7 @@ def test_a_stop_fences_the_run_until_it_is_cleared_and_claimed_with_a_newer_epoc
     with pytest.raises(Fenced):
         adapter.copy(Backfill(SYNC), None, "[1]", a_fence(epoch=1))
 
-    adapter.clear_stop(1)
+    adapter.lift_stop(a_fence(epoch=2))
     with pytest.raises(Fenced):
         adapter.copy(Backfill(SYNC), None, "[1]", a_fence(epoch=1))
     adapter.claim_lane(a_fence(epoch=2))

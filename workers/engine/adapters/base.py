@@ -216,7 +216,12 @@ class Adapter(Protocol):
         Return the newest epoch that stands in the target then, 0 where no lane was ever claimed.
         """
 
-    def clear_stop(self, plan: int) -> None: ...
+    def lift_stop(self, fence: Fence) -> None:
+        """Take the lane for this fence and the plan's stop away, at once: no late worker of the stopped run gets between.
+
+        Raises Fenced where a newer epoch stands there, or where the whole target is stopped. Repeatable.
+        """
+
     def live_sessions(self, plan: int, run: int) -> tuple[Session, ...]: ...
     def cancel(self, plan: int, run: int) -> int:
         """Cancel what is active and terminate what is idle in transaction, by tag; return how many."""

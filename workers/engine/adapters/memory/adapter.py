@@ -260,8 +260,14 @@ class MemoryAdapter:
                 progress.epoch += 1
         return max((progress.epoch for key, progress in self.books.progress.items() if key[0] == plan), default=0)
 
-    def clear_stop(self, plan: int) -> None:
-        self.books.stops.discard(plan)
+    def lift_stop(self, fence: Fence) -> None:
+        lanes = [row for key, row in self.books.progress.items() if (key[0], key[4]) == (fence.plan, fence.lane)]
+        newest = max((row.epoch for row in lanes), default=0)
+        if newest > fence.epoch:
+            raise Fenced(f"Epoch {newest} stands in the target, newer than {fence.epoch}.")
+        for row in lanes:
+            row.epoch, row.run = fence.epoch, fence.run
+        self.books.stops.discard(fence.plan)
 
     def live_sessions(self, plan: int, run: int) -> tuple[Session, ...]:
         tags = sorted(tag for tag in self.server.active if tag.startswith(f"lockstep:p{plan}:r{run}:"))

@@ -184,9 +184,13 @@ class PostgresAdapter:
     def set_stop(self, plan: int, run: int, *, wait_s: float) -> int:
         return brake.set_stop(self._session, plan, run, wait_s=wait_s)
 
-    def clear_stop(self, plan: int) -> None:
+    def lift_stop(self, fence: Fence) -> None:
+        self._past_zombies(fence, partial(self._lift_stop, fence))
+
+    def _lift_stop(self, fence: Fence) -> None:
         with self._session.transaction() as transaction:
-            brake.clear_stop(transaction, plan)
+            brake.clear_stop(transaction, fence.plan)
+            fences.claim(transaction, fence)
 
     def live_sessions(self, plan: int, run: int) -> tuple[LiveSession, ...]:
         with self._session.transaction(read_only=True) as transaction:

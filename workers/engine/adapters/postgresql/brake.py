@@ -61,8 +61,7 @@ def set_stop(session: Session, plan: int, run: int, *, wait_s: float) -> int:
 
 
 def clear_stop(transaction: Transaction, plan: int) -> None:
-    if schema.is_installed(transaction):
-        transaction.run("DELETE FROM lockstep.stop WHERE plan = $1", plan)
+    transaction.run("DELETE FROM lockstep.stop WHERE plan = $1", plan)
 
 
 def live_sessions(transaction: Transaction, plan: int, run: int) -> tuple[LiveSession, ...]:
