@@ -17,6 +17,7 @@ from migrations_app.services.samples import sample_write
 from workers.engine.adapters.base import Adapter
 from workers.engine.signals import SIGNALS, Settings
 from workers.supervisor.control import attempt
+from workers.supervisor.patience import Patient
 from workers.supervisor.plan_watch import PlanWatch, as_row
 from workers.supervisor.worst import WorstReadings
 from workers.targets import adapter_of
@@ -127,7 +128,7 @@ class _Servers:
     def __init__(self) -> None:
         self.primary: Adapter | None = None
         """None while its password cannot be had."""
-        self.replicas: Mapping[str, Adapter] = {}
+        self.replicas: Mapping[str, Patient] = {}
         self._key: object = None
         self._open = ExitStack()
 
@@ -142,7 +143,8 @@ class _Servers:
         tag = f"lockstep:watch:t{target.pk}"
         self.primary = self._open.enter_context(adapter_of(target, tag=tag))
         self.replicas = {
-            replica.name: self._open.enter_context(adapter_of(target, replica, tag=tag)) for replica in replicas
+            replica.name: Patient(replica.name, self._open.enter_context(adapter_of(target, replica, tag=tag)))
+            for replica in replicas
         }
         self._key = key
 
