@@ -180,7 +180,7 @@ def _order(facts: PhaseFacts) -> list[Blocker]:
                         f"Start {phase_title(phase)} first.",
                     )
                 ]
-            if PHASES.index(phase) > PHASES.index(facts.phase) and other not in ("pending", "reverted"):
+            if PHASES.index(phase) > PHASES.index(facts.phase) and _stands(phase, other):
                 return [
                     Blocker(
                         "phase_out_of_order",
@@ -199,7 +199,7 @@ def _order(facts: PhaseFacts) -> list[Blocker]:
             Blocker("phase_not_revertible", "mend", f"{phase_title(facts.phase)} is {status}.", "Nothing to roll back.")
         ]
     for phase, other in facts.statuses.items():
-        if PHASES.index(phase) > PHASES.index(facts.phase) and other not in ("pending", "reverted"):
+        if PHASES.index(phase) > PHASES.index(facts.phase) and _stands(phase, other):
             return [
                 Blocker(
                     "phase_out_of_order",
@@ -209,6 +209,15 @@ def _order(facts: PhaseFacts) -> list[Blocker]:
                 )
             ]
     return []
+
+
+def _stands(phase: Phase, status: str) -> bool:
+    """Return whether a phase has an effect that a rollback must undo first.
+
+    A purge that failed dropped nothing that can be brought back; where it did drop the column, bringing it back is
+    refused in the target itself.
+    """
+    return status not in ("pending", "reverted") and not (phase is Phase.PURGE and status == "failed")
 
 
 def _standing(facts: PhaseFacts) -> list[Blocker]:

@@ -127,6 +127,12 @@ def test_a_phase_that_was_not_done_is_not_rolled_back():
     assert codes(replace(found, statuses={**found.statuses, Phase.BACKFILL: "pending"})) == ["phase_not_revertible"]
 
 
+def test_contract_is_undone_also_after_a_purge_that_failed():
+    found = facts(Phase.CONTRACT, back=True)
+
+    assert codes(replace(found, statuses={**found.statuses, Phase.PURGE: "failed"})) == []
+
+
 def test_purge_has_no_way_back():
     assert codes(facts(Phase.PURGE, back=True)) == ["irreversible"]
 

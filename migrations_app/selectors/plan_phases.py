@@ -24,8 +24,8 @@ def next_startable(rows: Sequence[PlanPhase]) -> Phase | None:
 def last_revertible(rows: Sequence[PlanPhase]) -> Phase | None:
     """Return the last phase that was done or has failed and knows a way back, or None."""
     undoable = (PhaseStatus.DONE, PhaseStatus.FAILED)
-    last = next((Phase(row.name) for row in reversed(rows) if row.status in undoable), None)
-    return None if last is Phase.PURGE else last
+    undone = (Phase(row.name) for row in reversed(rows) if row.status in undoable and row.name != Phase.PURGE)
+    return next(undone, None)
 
 
 def blockers_by_way(
