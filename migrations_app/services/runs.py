@@ -36,6 +36,13 @@ def run_start(
     plan = locked(plan)
     if actor is not None:
         authorize(actor, "run_start" if direction is Direction.FORWARD else "plan_rollback", plan)
+    if direction is Direction.FORWARD and chain_until and actor is not None and not plan.content["chain"]:
+        raise InputRefused(
+            "This plan does not chain: a person starts each phase.",
+            remedy="Leave chain_until out, or let the plan say chain and have it approved.",
+            code="chain_not_planned",
+            field="chain_until",
+        )
     if direction is Direction.FORWARD and chain_until and chain_until not in CHAINED:
         raise InputRefused(
             f"{chain_until} does not start by itself: a person starts it.",
@@ -245,8 +252,9 @@ def _known_rollback(plan: Plan, known: Command) -> Run | Command:
 
 
 def last_revertible(plan: Plan) -> PlanPhase | None:
-    """Return the last phase that has been done or has failed, or None."""
-    return plan.phases.filter(status__in=(PhaseStatus.DONE, PhaseStatus.FAILED)).order_by("-position").first()
+    """Return the last phase that has been done or has failed, or None. A purge has no way back, done or failed."""
+    phases = plan.phases.exclude(name=Phase.PURGE).filter(status__in=(PhaseStatus.DONE, PhaseStatus.FAILED))
+    return phases.order_by("-position").first()
 
 
 def _command(

@@ -249,8 +249,16 @@ def test_an_operator_starts_the_first_phase(as_user):
     assert (answer.data["phase"], answer.data["direction"], answer.data["status"]) == ("expand", "forward", "enqueued")
 
 
-def test_a_start_may_chain_until_verify_and_no_further(as_user):
+def test_a_start_chains_only_where_the_plan_says_so(as_user):
     plan = a_plan("approved", target=a_watched_target())
+
+    answer = as_user(a_user(OPERATOR)).post(f"plans/{plan.pk}/phases/expand/start/", {"chain_until": "verify"})
+
+    assert (answer.status_code, answer.data["code"]) == (422, "chain_not_planned")
+
+
+def test_a_start_may_chain_until_verify_and_no_further(as_user):
+    plan = a_plan("approved", target=a_watched_target(), raw=content(chain=True))
     operator = as_user(a_user(OPERATOR))
 
     too_far = operator.post(f"plans/{plan.pk}/phases/expand/start/", {"chain_until": "cutover"})
