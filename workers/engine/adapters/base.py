@@ -217,7 +217,7 @@ class Adapter(Protocol):
         """
 
     def lift_stop(self, fence: Fence) -> None:
-        """Take the lane for this fence and the plan's stop away, at once: no late worker of the stopped run gets between.
+        """Take the lane for this fence and the plan's stop away, at once: no late worker of that run gets between.
 
         Raises Fenced where a newer epoch stands there, or where the whole target is stopped. Repeatable.
         """
