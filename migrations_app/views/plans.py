@@ -153,6 +153,7 @@ def plan_approval(request: HttpRequest, plan_id: int, group: str) -> HttpRespons
     detail = plan_detail(plan, request.user)
     context = {
         "plan": detail,
+        "revision": plan_revisions(plan)[0],
         "group": group,
         "votes": detail["approvals"][group],
         "phases": [phase for phase in detail["phases"] if phase["group"] == group],

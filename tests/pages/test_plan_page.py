@@ -67,6 +67,13 @@ def test_each_phase_says_its_state_and_whether_it_can_be_undone(viewer):
     assert board.count("Can be undone") == 6 and board.count("No way back") == 1
 
 
+def test_nothing_of_a_completed_plan_can_be_undone(viewer):
+    page = page_of(viewer, a_plan(done="purge", status="completed"))
+
+    board = page.html.split('class="board"')[1].split("</ol>")[0]
+    assert "Can be undone" not in board and board.count("No way back") == 7
+
+
 def test_a_finished_phase_says_what_it_counted(viewer):
     plan = a_plan(done="verify", target=a_watched_target())
     plan.phases.filter(name="verify").update(result={"rows": 200_000, "out_of_step": 0, "lossy_old": 3, "batches": 9})
