@@ -352,8 +352,8 @@ def _ordered(run: RunNow) -> str:
 
 def _mend_workers(situation: Situation) -> str:
     if situation.supervisor_alive:
-        return "Look whether the workers run."
-    return "Start the supervisor and look whether the workers run."
+        return "Look whether the workers and Redis run."
+    return "Start the supervisor and look whether the workers and Redis run."
 
 
 def _sentence(text: str) -> str:

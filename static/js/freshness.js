@@ -8,7 +8,11 @@ export const DELAYED_S = 10;
 // `heard` is {producerAgeMs, atMs}: how old the newest measurement was when the server last spoke, and when that was by
 // the reader's monotonic clock. Null ages mean that nothing was ever measured.
 export function freshness(heard, nowMs, link) {
-  if (!heard) return { level: "stale", ageS: null, cause: link === "up" ? "nothing measured" : "no connection" };
+  // Nothing was said yet: a page that opens is no alarm, a line that is down is one.
+  if (!heard) {
+    const opens = link === "connecting" || link === "up";
+    return { level: opens ? "opening" : "stale", ageS: null, cause: opens ? "" : "no connection" };
+  }
   const silentS = Math.max(0, (nowMs - heard.atMs) / 1000);
   const measuredS = heard.producerAgeMs === null ? null : heard.producerAgeMs / 1000 + silentS;
   const ageS = measuredS === null ? silentS : measuredS;
@@ -24,6 +28,7 @@ export function freshness(heard, nowMs, link) {
 
 export function pillWords({ level, ageS, cause }, link) {
   const via = link === "polling" ? "Polling" : "Live";
+  if (level === "opening") return "Connecting";
   if (level === "live") return via;
   if (level === "quiet") return `${via}, nothing measured`;
   const age = ageS === null ? "" : ` ${span(ageS)}`;

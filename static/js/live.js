@@ -10,7 +10,7 @@ import { ago, grouped, utc } from "./times.js";
 
 const SPEAK_EVERY_MS = 15000; // a screen reader is told of numbers at most so often
 const TABLE_ROWS = 12;
-const PILL = { live: ["link", "ok"], quiet: ["link", "rest"], delayed: ["link-late", "wait"], stale: ["link-off", "bad"] };
+const PILL = { opening: ["link", "rest"], live: ["link", "ok"], quiet: ["link", "rest"], delayed: ["link-late", "wait"], stale: ["link-off", "bad"] };
 
 const root = document.querySelector("[data-live]");
 const title = document.title;
