@@ -157,8 +157,10 @@ class Stack:
             time.sleep(0.5)
 
     def ended(self) -> list[Child]:
-        """Return the children that ended by themselves."""
-        return [child for child in self.children.values() if child.exit_status() is not None]
+        """Return the children that ended by themselves, Redis first, since the others need it."""
+        redis = self.servers.redis.child
+        children = [*([redis] if redis else []), *self.children.values()]
+        return [child for child in children if child.exit_status() is not None]
 
     def _start(self) -> None:
         stop_leftovers(self.state_dir)
