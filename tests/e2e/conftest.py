@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -29,6 +31,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The whole stack, on ports of its own."""
     if missing := reason_missing(BROWSER):
         pytest.skip(missing)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a run that is stopped must stop its servers too
     with DemoStack(tmp_path_factory.mktemp("e2e") / "state", rows=ROWS, fast=True, any_ports=True) as stack:
         world = World(stack)
         yield world

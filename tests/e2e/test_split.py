@@ -204,6 +204,8 @@ class TestPause:
 @pytest.fixture(scope="module")
 def cut_off(world: World, lasting: Windows, plan: PlanHere) -> tuple[Page, int]:
     """A page whose line was cut while things happened, and that is back; with the last event it had before."""
+    if plan.run().get("status") != "running":
+        pytest.skip("no backfill runs")
     page = lasting.open("Olga On-Call", plan.path, tolerated=LINE)
     expect(pill(page)).to_have_text("Live")
     before, run = plan.last_seq(), plan.run()["id"]

@@ -67,7 +67,7 @@ def test_rolling_back_after_cutover_asks_for_name_reason_and_password(world, olg
     page = olga(tolerated="403")
     page.context.clear_cookies()
     page.goto("/sign-in/")
-    page.get_by_label("Name").fill("olga")
+    page.get_by_role("textbox", name="Name").fill("olga")
     page.get_by_label("Password").fill(world.passwords["olga"])
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.goto(plan.path)
