@@ -181,6 +181,17 @@ def test_each_missing_privilege_is_named_with_a_grant_that_mends_it(target: Targ
         assert adapter.missing_grants(table) == ()
 
 
+def test_nobody_is_told_to_make_the_account_a_superuser(target: Target, bystander: dict[str, str]) -> None:
+    target.root.execute("CREATE TABLE public.of_the_superuser (id bigint PRIMARY KEY, name text)")
+    try:
+        with target.adapter(**bystander) as adapter:
+            grants = [each.grant for each in adapter.missing_grants(TableName("public", "of_the_superuser"))]
+    finally:
+        target.root.execute("DROP TABLE public.of_the_superuser")
+
+    assert "ALTER TABLE public.of_the_superuser OWNER TO bystander" in grants
+
+
 def test_a_schema_lockstep_of_another_account_asks_for_membership(target: Target, bystander: dict[str, str]) -> None:
     a_users_table(target)
     with target.adapter() as adapter:

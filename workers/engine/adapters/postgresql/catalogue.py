@@ -139,6 +139,7 @@ WHERE t.schemaname = $1 AND t.tablename = $2 AND p.pubupdate ORDER BY 1
 
 KINDS = {"p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}
 
+# Membership in a superuser would be far more than is needed: what such a role owns is handed over instead.
 GRANTS = """
 WITH place AS (
   SELECT c.oid, c.relowner, n.oid AS schema_oid, n.nspname,
@@ -152,9 +153,10 @@ WITH place AS (
       OR has_database_privilege(current_database(), 'CREATE') AS given
   UNION ALL
   SELECT 2, 'ownership of the schema lockstep', 'keeping progress there',
-    format('GRANT %I TO %I', pg_get_userbyid(nspowner), CURRENT_USER),
+    CASE WHEN r.rolsuper THEN format('ALTER SCHEMA lockstep OWNER TO %I', CURRENT_USER)
+      ELSE format('GRANT %I TO %I', r.rolname, CURRENT_USER) END,
     pg_has_role(nspowner, 'USAGE')
-  FROM pg_namespace WHERE nspname = 'lockstep'
+  FROM pg_namespace JOIN pg_roles AS r ON r.oid = nspowner WHERE nspname = 'lockstep'
   UNION ALL
   SELECT 3, format('USAGE on the schema %I', nspname), 'reaching the table',
     format('GRANT USAGE ON SCHEMA %I TO %I', nspname, CURRENT_USER),
@@ -162,9 +164,10 @@ WITH place AS (
   FROM place
   UNION ALL
   SELECT 4, format('ownership of %s', name), 'adding columns and triggers',
-    format('GRANT %I TO %I', pg_get_userbyid(relowner), CURRENT_USER),
+    CASE WHEN r.rolsuper THEN format('ALTER TABLE %s OWNER TO %I', name, CURRENT_USER)
+      ELSE format('GRANT %I TO %I', r.rolname, CURRENT_USER) END,
     pg_has_role(relowner, 'USAGE')
-  FROM place
+  FROM place JOIN pg_roles AS r ON r.oid = relowner
   UNION ALL
   SELECT 5, format('%s on %s', right_name, name), purpose,
     format('GRANT %s ON %s TO %I', right_name, name, CURRENT_USER),

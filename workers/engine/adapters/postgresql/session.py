@@ -28,6 +28,7 @@ KEEPALIVES: dict[str, Any] = {
     "keepalives_idle": 5,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # ms; keepalives rest while something sent was not acknowledged
 }
 IDLE_IN_TRANSACTION_S = 3  # a worker that stopped in mid-batch lets go of its locks
 OLDEST_VERSION = 140000  # CREATE OR REPLACE TRIGGER, client_connection_check_interval
