@@ -26,13 +26,15 @@ from workers.engine.events import (
     Waited,
     WaitEnded,
 )
-from workers.engine.throttle import Kind, Reading
+from workers.engine.throttle import STALE_S, Kind, Reading
 from workers.lease import Lease
 
 INTENT_EVERY_S = 0.2
 """Five times within the second that an abort may take."""
 READINGS_EVERY_S = 0.5
 """Twice as often as the supervisor writes them."""
+UNSUPERVISED_SLOW_S = 5.0
+"""A sample is due each second: five missed in a row and nobody watches, so the pace drops until staleness holds."""
 LAG, BURN, PROBE, SUPERVISION = "replication_lag", "error_budget_burn", "probe", "supervision"
 INTENT_BY_STATUS = {RunStatus.RUNNING: Intent.GO, RunStatus.PAUSING: Intent.PAUSE}
 
@@ -81,6 +83,7 @@ class _Readings:
 
     def __init__(self, claim: Claim) -> None:
         self._plan = claim.plan
+        self._wall = ControlClock()
         self._replicas = [replica.name for replica in claim.plan.target.replicas.all()]
         self._asked_at, self._latest = float("-inf"), list[Reading]()
 
@@ -96,7 +99,8 @@ class _Readings:
         at = sample.at.timestamp()
         found = {(raw["signal"], raw["source"]): raw for raw in sample.readings}
         limits = self._plan.content["limits"]
-        readings = [Reading(SUPERVISION, "", 0.0, 1.0, 1.0, "", at)]
+        unwatched_s = max(0.0, self._wall() - at)
+        readings = [Reading(SUPERVISION, "", unwatched_s, UNSUPERVISED_SLOW_S, STALE_S, "s", at)]
         for name in self._replicas:  # one that is not in the sample has not been observed, and holds
             observed = found.get((LAG, name), {}).get("observed")
             readings.append(Reading(LAG, name, observed, limits["lag_slow_s"], limits["lag_hold_s"], "s", at))
