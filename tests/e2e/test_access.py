@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,7 @@ HOSTILE_SCRIPT = "<script>window.hacked=1</script>{{ 7 * 7 }}"
 PHONE = {"width": 360, "height": 740}
 GRAVE = ("serious", "critical")
 MOST_TABS = 60
+A_MEASUREMENT = re.compile(r"^\s*(now|\d+ s ago)\s*[\d,]+")
 CHARTS_ARE_DRAWN = """() => document.querySelectorAll(".js-plotly-plot").length ===
   document.querySelectorAll("[data-canvas]").length"""
 PAGES = (
@@ -166,7 +168,7 @@ class TestWithoutScripts:
 
         page.locator("[data-chart=progress] summary").click()
 
-        expect(page.get_by_label("Rows done as a table").locator("tbody tr").first).to_contain_text("ago")
+        expect(page.get_by_label("Rows done as a table").locator("tbody tr").first).to_have_text(A_MEASUREMENT)
 
 
 def visit(page: Page, path: str) -> None:

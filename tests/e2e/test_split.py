@@ -240,31 +240,31 @@ class TestDroppedSocket:
 
 
 class TestRollBack:
-    def test_on_call_undoes_backfill_and_dual_write_alone(self, world, olga, plan):
-        world.stack.stop_application(NEW_APP)  # it knows no other shape than the new one
-        olga.get_by_role("link", name="Roll back").click()
-        dialog = olga.get_by_role("dialog")
-        dialog.get_by_label("How far").select_option("dual_write")
-
-        dialog.get_by_role("button", name="Roll back").click()
-
-        expect(chip(olga, "phase:dual_write")).to_have_text("Rolled back")
-
-    def test_undoing_expand_waits_until_the_new_version_is_said_to_be_gone(self, olga, plan):
-        gate = olga.get_by_role("listitem").filter(has_text="The new version is gone.")
-
-        gate.get_by_role("button", name="Confirm").click()
-
-        wait_until(lambda: "Olga On-Call" in str(plan.phase_of("expand")["gates"]), "the gate is confirmed")
-
-    def test_rolling_back_expand_ends_the_plan(self, olga):
+    def test_on_call_undoes_a_running_backfill_alone(self, olga):
         olga.get_by_role("link", name="Roll back").click()
 
         olga.get_by_role("dialog").get_by_role("button", name="Roll back").click()
 
+        expect(chip(olga, "phase:backfill")).to_have_text("Rolled back")
+
+    def test_undoing_more_waits_until_the_new_version_is_said_to_be_gone(self, world, olga, plan):
+        world.stack.stop_application(NEW_APP)
+        gate = olga.get_by_role("listitem").filter(has_text="The new version is gone.")
+
+        gate.get_by_role("button", name="Confirm").click()
+
+        wait_until(lambda: "Olga On-Call" in str(plan.phase_of("dual_write")["gates"]), "the gate is confirmed")
+
+    def test_rolling_back_to_before_expand_ends_the_plan(self, olga):
+        olga.get_by_role("link", name="Roll back").click()
+        dialog = olga.get_by_role("dialog")
+        dialog.get_by_label("How far").select_option(label="Down to before expand")
+
+        dialog.get_by_role("button", name="Roll back").click()
+
         expect(now(olga)).to_contain_text("Rolled back to the start: the old shape is as it was.")
 
-    def test_the_old_schema_is_back(self, world, names_before):
+    def test_the_old_schema_is_back(self, plan):
         assert plan.columns() == ["id", "name", "email", "note", "version"]
 
     def test_no_name_has_changed(self, world, names_before):

@@ -64,11 +64,11 @@ def test_roll_back_brings_the_old_schema_back(world, ann, olga):
 
 def test_rolling_back_after_cutover_asks_for_name_reason_and_password(world, olga):
     plan = world.a_plan(done="cutover")
-    page = olga(tolerated="403")
+    page = olga(tolerated="422")
     page.context.clear_cookies()
     page.goto("/sign-in/")
     page.get_by_role("textbox", name="Name").fill("olga")
-    page.get_by_label("Password").fill(world.passwords["olga"])
+    page.get_by_role("textbox", name="Password").fill(world.passwords["olga"])
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.goto(plan.path)
 

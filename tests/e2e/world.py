@@ -168,7 +168,7 @@ class World:
         seeded = self.ann.get(f"plans/{self.stack.seeded['plan']}/")
         content = deepcopy(seeded["content"])
         content["limits"] |= {"rate_rows_per_s": rate, "batch_rows": 20, "batch_rows_most": 50}
-        content["rules"] |= {"soak_s": 0, "unused_s": 2, "hold_s": 0}
+        content["rules"] |= {"soak_s": 0, "unused_s": 0, "hold_s": 0}
         made = self.ann.post("plans/", {"target": self.target_id, "title": title, "content": content})
         self.ann.post(f"plans/{made['id']}/preflight/", timeout_s=120)
         self.ann.post(f"plans/{made['id']}/submit/")
