@@ -26,6 +26,7 @@ class Stage:
     command: tuple[str, ...]
     report: str = ""  # file name of the tool's report: .xml from pytest, .tap from node, none counts as one check
     missing: str = ""  # why it cannot run here
+    tries: int = 1  # more where a busy machine makes a real browser late; every failed try is shown
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Result:
     failed: int = 0
     skipped: Counter[str] = field(default_factory=Counter)  # how many by reason
     seconds: float = 0.0
+    failed_tries: list[int] = field(default_factory=list)  # how many failed in each try before this one
 
     def is_empty(self) -> bool:
         return not (self.passed or self.failed or self.skipped)
@@ -64,16 +66,30 @@ def test_stages(reports: Path) -> list[Stage]:
         Stage("pytest", unit, "pytest.xml"),
         Stage("node --test", ("node", "--test", *reporters, *scripts), "node.tap", reason_missing(NODE)),
         # A run of its own: Playwright's loop and Django's ORM do not share a process.
-        Stage("pytest tests/e2e", browser, "e2e.xml", reason_missing(BROWSER) or reason_missing(BROWSER_DRIVER)),
+        Stage("pytest tests/e2e", browser, "e2e.xml", reason_missing(BROWSER) or reason_missing(BROWSER_DRIVER), 2),
     ]
 
 
 def run_stage(stage: Stage, reports: Path, environment: Mapping[str, str]) -> Result:
-    """Run one stage with its output shown, and count what it did."""
+    """Run one stage with its output shown, and count what its last try did."""
     print(f"\n=== {stage.name}", flush=True)
     if stage.missing:
         print(f"skipped: {stage.missing}", flush=True)
         return Result(stage.name, skipped=Counter({stage.missing: 1}))
+    failed_tries: list[int] = []
+    for left in reversed(range(stage.tries)):
+        result = try_stage(stage, reports, environment)
+        result.failed_tries = failed_tries
+        if not (result.failed and left):
+            break
+        failed_tries.append(result.failed)
+        print(f"\n=== {stage.name}: {result.failed} failed, all of it once more", flush=True)
+    return result
+
+
+def try_stage(stage: Stage, reports: Path, environment: Mapping[str, str]) -> Result:
+    if stage.report:
+        (reports / stage.report).unlink(missing_ok=True)
     started = time.monotonic()
     status = run_shown(stage.command, environment)
     result = read_report(stage.name, reports / stage.report) if stage.report else Result(stage.name)

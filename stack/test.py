@@ -45,6 +45,9 @@ def summarise(results: list[Result]) -> int:
     for result in results:
         for reason, count in result.skipped.most_common():
             print(f"skipped {count} in {result.name}: {reason}")
+    for result in results:
+        for failed in result.failed_tries:
+            print(f"tried again: {result.name}, of which {failed} failed at first")
     passed, failed = sum(result.passed for result in results), sum(result.failed for result in results)
     skipped = sum(result.skipped.total() for result in results)
     print(f"\n{passed} passed, {failed} failed, {skipped} skipped", flush=True)

@@ -70,3 +70,23 @@ def test_a_stage_that_cannot_run_is_counted_with_its_reason(tmp_path):
     result = run_stage(Stage("browser", ("true",), missing="no chromium"), tmp_path, os.environ)
 
     assert result.skipped == {"no chromium": 1}
+
+
+ONCE_ONLY = (
+    "import pathlib, sys; seen = pathlib.Path(sys.argv[1]); was = seen.exists(); seen.touch(); sys.exit(not was)"
+)
+
+
+def test_a_stage_that_may_try_twice_counts_its_second_try_and_says_so(tmp_path, capfd):
+    stage = Stage("browser", (sys.executable, "-c", ONCE_ONLY, str(tmp_path / "seen")), tries=2)
+
+    result = run_stage(stage, tmp_path, os.environ)
+
+    assert (result.passed, result.failed, result.failed_tries) == (1, 0, [1])
+    assert "1 failed, all of it once more" in capfd.readouterr().out
+
+
+def test_a_stage_that_fails_twice_has_failed(tmp_path):
+    result = run_stage(Stage("browser", (sys.executable, "-c", "exit(1)"), tries=2), tmp_path, os.environ)
+
+    assert (result.failed, result.failed_tries) == (1, [1])
