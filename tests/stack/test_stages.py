@@ -72,7 +72,7 @@ def test_a_stage_that_cannot_run_is_counted_with_its_reason(tmp_path):
     assert result.skipped == {"no chromium": 1}
 
 
-ONCE_ONLY = (
+ONCE_ONLY = "import pathlib as p, sys; seen = p.Path(sys.argv[1]); was = seen.exists(); seen.touch(); exit(not was)"
     "import pathlib, sys; seen = pathlib.Path(sys.argv[1]); was = seen.exists(); seen.touch(); sys.exit(not was)"
 )
 
