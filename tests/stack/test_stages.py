@@ -73,8 +73,6 @@ def test_a_stage_that_cannot_run_is_counted_with_its_reason(tmp_path):
 
 
 ONCE_ONLY = "import pathlib as p, sys; seen = p.Path(sys.argv[1]); was = seen.exists(); seen.touch(); exit(not was)"
-    "import pathlib, sys; seen = pathlib.Path(sys.argv[1]); was = seen.exists(); seen.touch(); sys.exit(not was)"
-)
 
 
 def test_a_stage_that_may_try_twice_counts_its_second_try_and_says_so(tmp_path, capfd):
