@@ -3,6 +3,8 @@
 export const MOST_POINTS = 900;
 const WINDOW_MS = MOST_POINTS * 1000;
 const LINE = 1.5;
+const IDLE_MS = 5000;
+const MOST_MARKERS = 40;
 
 // Put in what a token is in the present theme, wherever a figure names one as `var(--name)`.
 export function resolve(value, colourOf) {
@@ -48,28 +50,38 @@ export function labelsOf(markers, thresholds, range) {
   return [...vertical, ...level];
 }
 
+// Puts what came behind what waits already, and lets go of what no chart shows any more.
+export function append(waiting, line) {
+  const joined = {};
+  for (const [key, values] of Object.entries(line)) joined[key] = [...(waiting?.[key] ?? []), ...values].slice(-MOST_POINTS);
+  return joined;
+}
+
 export class Charts {
   constructor(root, Plotly) {
     this.root = root;
     this.Plotly = Plotly;
     this.charts = new Map();
-    this.waiting = { points: {}, markers: [] };
     this.isZoomed = false;
     this.isLive = true;
     this.scheduled = false;
+    this.newestMs = 0;
+    // A chart that nobody sees waits with its points until it is scrolled to.
+    this.sight = new IntersectionObserver((entries) => this.look(entries), { rootMargin: "100px" });
   }
 
   draw(figures, isLive) {
     this.isLive = isLive;
     this.isZoomed = false;
-    this.waiting = { points: {}, markers: [] };
     for (const [name, figure] of Object.entries(figures)) {
       const node = this.root.querySelector(`[data-chart="${name}"] [data-canvas]`);
       if (!node) continue;
-      this.charts.set(name, { node, figure, markers: figure.layout.markers });
+      const isSeen = this.charts.get(name)?.isSeen ?? true;
+      this.charts.set(name, { node, figure, markers: figure.layout.markers, waiting: {}, isSeen, isMarked: false });
       this.paint(name, figure.data);
       if (!node.dataset.wired) this.wire(node);
     }
+    this.newestMs = Math.max(0, ...[...this.charts.values()].flatMap(({ figure }) => figure.data.map(({ x }) => x[x.length - 1] ?? 0)));
   }
 
   // The theme changed, or the figure is new: everything anew.
@@ -110,16 +122,20 @@ export class Charts {
   // Keep what came, and draw it with the next frame; not at all while nobody looks.
   extend(points, markers) {
     if (!this.isLive) return;
-    for (const [key, line] of Object.entries(points)) {
-      const kept = (this.waiting.points[key] ??= { x: [], y: [] });
-      for (const [name, values] of Object.entries(line)) kept[name] = [...(kept[name] ?? []), ...values].slice(-MOST_POINTS);
+    for (const chart of this.charts.values()) {
+      for (const { uid } of chart.figure.data) {
+        if (points[uid]) chart.waiting[uid] = append(chart.waiting[uid], points[uid]);
+      }
+      chart.markers = [...chart.markers, ...markers].slice(-MOST_MARKERS);
+      chart.isMarked = chart.isMarked || markers.length > 0;
     }
-    this.waiting.markers.push(...markers);
+    this.newestMs = Math.max(this.newestMs, ...Object.values(points).map(({ x }) => x[x.length - 1] ?? 0));
     this.schedule();
   }
 
+  // An open question has the machine to itself: who presses Abort must not wait for a chart.
   schedule() {
-    if (this.scheduled || document.hidden) return;
+    if (this.scheduled || document.hidden || document.querySelector("dialog[open]")) return;
     this.scheduled = true;
     requestAnimationFrame(() => {
       this.scheduled = false;
@@ -127,51 +143,60 @@ export class Charts {
     });
   }
 
+  look(entries) {
+    for (const { target, isIntersecting } of entries) {
+      for (const chart of this.charts.values()) if (chart.node === target) chart.isSeen = isIntersecting;
+    }
+    this.schedule();
+  }
+
   flush() {
-    const { points, markers } = this.waiting;
-    this.waiting = { points: {}, markers: [] };
-    const range = this.range(points);
+    const range = this.range();
     for (const [name, chart] of this.charts) {
+      if (!chart.isSeen) continue;
       if (!this.isZoomed && range) chart.node.layout.xaxis.range = [...range];
-      if (markers.length) this.mark(name, chart, markers);
-      this.lengthen(name, chart, points);
+      if (chart.isMarked) this.mark(name, chart);
+      this.lengthen(chart);
     }
   }
 
-  mark(name, chart, markers) {
-    chart.markers = [...chart.markers, ...markers].slice(-40);
+  mark(name, { node, figure, markers }) {
     const colourOf = this.colours();
-    const { thresholds } = chart.figure.layout;
-    chart.node.layout.shapes = resolve(shapesOf(chart.markers, thresholds), colourOf);
-    chart.node.layout.annotations = resolve(labelsOf(chart.markers, thresholds, name === "progress" ? chart.node.layout.xaxis.range : null), colourOf);
+    const { thresholds } = figure.layout;
+    node.layout.shapes = resolve(shapesOf(markers, thresholds), colourOf);
+    node.layout.annotations = resolve(labelsOf(markers, thresholds, name === "progress" ? node.layout.xaxis.range : null), colourOf);
   }
 
-  lengthen(name, { node, figure }, points) {
+  // A chart without news is drawn anew only now and then: it moves on by a few pixels.
+  lengthen(chart) {
+    const { node, figure, waiting, isMarked } = chart;
     const update = { x: [], y: [] };
     const places = [];
-    const withCustom = figure.data.some((trace) => "customdata" in trace);
-    if (withCustom) update.customdata = [];
+    if (figure.data.some((trace) => "customdata" in trace)) update.customdata = [];
     figure.data.forEach((trace, index) => {
       const known = node.data[index].x;
-      const line = points[trace.uid] && newer(points[trace.uid], known[known.length - 1]);
+      const line = waiting[trace.uid] && newer(waiting[trace.uid], known[known.length - 1]);
       if (!line) return;
       places.push(index);
       for (const key of Object.keys(update)) update[key].push(line[key] ?? line.x.map(() => null));
     });
+    const now = performance.now();
+    if (!places.length && !isMarked && now - (chart.drawnAt ?? 0) < IDLE_MS) return;
+    Object.assign(chart, { waiting: {}, isMarked: false, drawnAt: now });
     if (places.length) this.Plotly.extendTraces(node, update, places, MOST_POINTS);
     else this.Plotly.redraw(node);
   }
 
-  range(points) {
-    const newest = Math.max(0, ...Object.values(points).map((line) => line.x[line.x.length - 1] ?? 0));
+  range() {
     const [chart] = this.charts.values();
-    if (!chart || !newest) return null;
+    if (!chart || !this.newestMs) return null;
     const first = Number(new Date(chart.figure.layout.xaxis.range[0]));
-    return [Math.max(first, newest - WINDOW_MS), Math.max(newest, first + 30000)];
+    return [Math.max(first, this.newestMs - WINDOW_MS), Math.max(this.newestMs, first + 30000)];
   }
 
   wire(node) {
     node.dataset.wired = "1";
+    this.sight.observe(node);
     node.on("plotly_relayout", (change) => {
       if (this.isFollowing) return;
       const range = change["xaxis.range[0]"] ? [change["xaxis.range[0]"], change["xaxis.range[1]"]] : change["xaxis.range"];
@@ -190,7 +215,7 @@ export class Charts {
   async unzoom() {
     this.isZoomed = false;
     const [chart] = this.charts.values();
-    await this.follow(this.range(Object.fromEntries(chart.node.data.map((trace) => [trace.uid, trace]))) ?? chart.figure.layout.xaxis.range, null);
+    await this.follow(this.range() ?? chart.figure.layout.xaxis.range, null);
   }
 
   async follow(range, source) {
@@ -203,37 +228,38 @@ export class Charts {
     return [...this.charts.values()].some(({ figure }) => figure.data.some((trace) => trace.uid === key));
   }
 
-  // Newest value of a trace, and the newest of all traces that begin so.
+  // A trace as it will be drawn next: what is on the chart and what waits.
+  line({ node, figure, waiting }, index) {
+    const drawn = node.data[index];
+    const more = waiting[figure.data[index].uid];
+    return more ? append({ x: drawn.x, y: drawn.y }, { x: more.x, y: more.y }) : drawn;
+  }
+
+  lines(prefix) {
+    return [...this.charts.values()].flatMap((chart) =>
+      chart.figure.data.flatMap(({ uid }, index) => (uid.startsWith(prefix) ? [this.line(chart, index)] : [])),
+    );
+  }
+
+  // The newest value of each trace whose key begins so.
   last(prefix) {
-    const found = [];
-    for (const { node } of this.charts.values()) {
-      for (const trace of node.data ?? []) {
-        if (trace.uid.startsWith(prefix)) {
-          const values = trace.y.filter((y) => y !== null);
-          if (values.length) found.push(values[values.length - 1]);
-        }
-      }
-    }
-    return found;
+    return this.lines(prefix).map(({ y }) => y.findLast((value) => value !== null)).filter((value) => value !== undefined);
   }
 
   values(key) {
-    for (const { node } of this.charts.values()) {
-      const trace = (node.data ?? []).find(({ uid }) => uid === key);
-      if (trace) return trace.y;
-    }
-    return [];
+    return this.lines(key)[0]?.y ?? [];
   }
 
   rows(name, most) {
-    const { node, figure } = this.charts.get(name);
-    const shown = figure.data.map((trace, index) => [trace, node.data[index]]).filter(([trace]) => trace.uid !== "progress:expected");
+    const chart = this.charts.get(name);
+    const shown = chart.figure.data.map((trace, index) => [trace.uid, index]).filter(([uid]) => uid !== "progress:expected");
     const byMoment = new Map();
-    shown.forEach(([, line], place) => {
-      for (let index = Math.max(0, line.x.length - most); index < line.x.length; index += 1) {
-        if (line.y[index] === null) continue;
-        if (!byMoment.has(line.x[index])) byMoment.set(line.x[index], Array(shown.length).fill(null));
-        byMoment.get(line.x[index])[place] = line.y[index];
+    shown.forEach(([, index], place) => {
+      const { x, y } = this.line(chart, index);
+      for (let point = Math.max(0, x.length - most); point < x.length; point += 1) {
+        if (y[point] === null) continue;
+        if (!byMoment.has(x[point])) byMoment.set(x[point], Array(shown.length).fill(null));
+        byMoment.get(x[point])[place] = y[point];
       }
     });
     return [...byMoment].sort(([a], [b]) => b - a).slice(0, most);

@@ -10,6 +10,7 @@ import { ago, grouped, utc } from "./times.js";
 
 const SPEAK_EVERY_MS = 15000; // a screen reader is told of numbers at most so often
 const TABLE_ROWS = 12;
+const REFRESH_EVERY_MS = 15000; // for what only time changes, such as what is left of a soak
 const PILL = { opening: ["link", "rest"], live: ["link", "ok"], quiet: ["link", "rest"], delayed: ["link-late", "wait"], stale: ["link-off", "bad"] };
 
 const root = document.querySelector("[data-live]");
@@ -162,6 +163,16 @@ function refreshRegions() {
   }, 150);
 }
 
+// Whether something changed that the server's own parts show, and not only figures, which change all the time.
+let lasting = "";
+function turned() {
+  const { may, next_phase, back_phase, supervisor, blockers, run } = derived;
+  const codes = blockers.map(({ code }) => code);
+  const before = lasting;
+  lasting = JSON.stringify([may, next_phase, back_phase, supervisor.alive, codes, run && [run.is_active, run.commands]]);
+  return before !== "" && before !== lasting;
+}
+
 // A run that this page does not show, or buttons that it does not have: only the whole page can show those.
 let reloading = false;
 function needsWholePage(frame) {
@@ -194,6 +205,7 @@ const feed = new Feed(
       charts?.draw(frame.figures, frame.is_live);
       show(page);
       showTables();
+      if (turned()) refreshRegions();
       return undefined;
     },
     delta(page, frame) {
@@ -204,7 +216,7 @@ const feed = new Feed(
         charts.extend(frame.samples.points, frame.samples.markers);
       }
       show(page);
-      if (frame.events.length || frame.derived) refreshRegions();
+      if (frame.events.length || turned()) refreshRegions();
       return undefined;
     },
     heard(frame) {
@@ -227,7 +239,9 @@ if (scroll) {
 }
 setInterval(showFreshness, 1000);
 setInterval(() => charts && showTables(), 5000);
+setInterval(() => !document.hidden && refreshRegions(), REFRESH_EVERY_MS);
 document.addEventListener("visibilitychange", () => !document.hidden && charts?.schedule());
+document.addEventListener("close", () => charts?.schedule(), true); // a question was answered: close does not bubble
 document.addEventListener("lockstep:theme", () => charts?.repaint());
 document.addEventListener("lockstep:sent", () => feed.ask());
 window.addEventListener("pagehide", () => feed.stop());

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { labelsOf, newer, resolve, shapesOf } from "../charts.js";
+import { MOST_POINTS, append, labelsOf, newer, resolve, shapesOf } from "../charts.js";
 
 test("tokens are put in wherever a figure names one", () => {
   const figure = { line: { color: "var(--ok)" }, x: [1, 2], list: [{ bg: "var(--bad)" }], width: 2 };
@@ -23,4 +23,12 @@ test("a label that would lie on its neighbour is left out", () => {
   const markers = [{ x: 10, label: "a", tone: "run" }, { x: 12, label: "b", tone: "run" }, { x: 80, label: "c", tone: "run" }];
 
   assert.deepEqual(labelsOf(markers, [], [0, 100]).map(({ text }) => text), ["b", "c"]);
+});
+
+test("points wait in their order, and no more of them than a chart shows", () => {
+  const many = Array.from({ length: MOST_POINTS }, (_, index) => index);
+
+  assert.deepEqual(append(undefined, { x: [1], y: [2] }), { x: [1], y: [2] });
+  assert.deepEqual(append({ x: [1], y: [2] }, { x: [3], y: [null] }), { x: [1, 3], y: [2, null] });
+  assert.equal(append({ x: many, y: many }, { x: [9999], y: [1] }).x.length, MOST_POINTS);
 });
